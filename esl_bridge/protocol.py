@@ -18,7 +18,7 @@ MAX_BODY = 16 * 1024 * 1024
 MAX_HEADER = 64 * 1024
 """Largest header block accepted, in bytes; the switch sends a few hundred."""
 
-_EMPTY_VALUE = b": _undef_\n"  # how the switch writes an empty value in a plain event
+_EMPTY_VALUE = "_undef_"  # how the switch writes an empty value in a plain event
 _UNSAFE = frozenset("\r\n\0")
 _CACHEABLE = 256
 
@@ -215,14 +215,14 @@ def _parse_headers(block: bytes) -> dict[str, str]:
 
 def _decode_plain(payload: bytes) -> Event:
     head, _, rest = payload.partition(b"\n\n")
-    text = (head.rstrip(b"\n") + b"\n").replace(_EMPTY_VALUE, b": \n").decode("utf-8", "replace")
-    try:
-        headers = {
-            name: value if "%" not in value else _decode_value(value)
-            for name, value in [line.split(": ", 1) for line in text[:-1].split("\n")]
-        }
-    except ValueError:
-        raise MalformedEvent("a line that is no header in a plain event") from None
+    headers = {}
+    for line in head.decode("utf-8", "replace").rstrip("\n").split("\n"):
+        name, separator, value = line.partition(": ")
+        if not separator:
+            raise MalformedEvent("a line that is no header in a plain event")
+        headers[name] = value if "%" not in value else _decode_value(value)
+    if _EMPTY_VALUE.encode() in head:
+        headers = {name: "" if value == _EMPTY_VALUE else value for name, value in headers.items()}
     if "Content-Length" not in headers:
         return Event(headers)
     length = _number(headers["Content-Length"])
