@@ -1,0 +1,56 @@
+"""Every error of the REST API as RFC 9457 `application/problem+json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from .errors import CallCenterError, InvalidInput, NotAllowed, NotAuthenticated, NotFound, TooManyRequests
+
+
+def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler. Anything unknown stays a 500 and is logged as such."""
+    error = translate(exc)
+    if error is None:
+        return None
+    set_rollback()
+    headers = {}
+    if isinstance(exc, exceptions.APIException):
+        if getattr(exc, "auth_header", None):
+            headers["WWW-Authenticate"] = exc.auth_header
+        if getattr(exc, "wait", None):
+            headers["Retry-After"] = str(int(exc.wait))
+    response = Response(error.as_problem(), status=error.status, headers=headers)
+    response.content_type = "application/problem+json"
+    return response
+
+
+def translate(exc: Exception) -> CallCenterError | None:
+    """Django's and DRF's exceptions as ours."""
+    match exc:
+        case CallCenterError():
+            return exc
+        case Http404():
+            return NotFound()
+        case PermissionDenied() | exceptions.PermissionDenied():
+            return NotAllowed(str(getattr(exc, "detail", "")) or "Your role does not allow this.")
+        case exceptions.ValidationError():
+            detail = exc.detail
+            fields = detail if isinstance(detail, dict) else {"non_field_errors": detail}
+            return InvalidInput("The request is not valid.", fields=fields)
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            code = exc.get_codes()
+            known = isinstance(code, str) and code.startswith("token_")
+            return NotAuthenticated(str(exc.detail), code=code if known else "")
+        case exceptions.Throttled():
+            return TooManyRequests(str(exc.detail))
+        case exceptions.APIException():
+            error = CallCenterError(str(exc.detail), code=str(exc.default_code))
+            error.status = exc.status_code
+            return error
+    return None

@@ -1,0 +1,30 @@
+"""What may travel to the switch. One place decides, so that no argument can carry a second command."""
+
+import re
+
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+SWITCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+DIAL_STRING = re.compile(r"[^\x00-\x1f\x7f|'\\]{1,255}")
+PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]*")
+NUMBER = re.compile(r"[0-9A-Za-z+*#._-]{1,32}")
+
+validate_switch_name = RegexValidator(
+    re.compile(SWITCH_NAME.pattern + r"\Z"),
+    _("Letters, digits and . _ @ + - only, starting with a letter or a digit, 64 characters at most."),
+    code="unsafe_name",
+)
+validate_dial_string = RegexValidator(
+    re.compile(DIAL_STRING.pattern + r"\Z"),
+    _("No control characters, quotes, backslashes or vertical bars, 255 characters at most."),
+    code="unsafe_dial_string",
+)
+validate_printable = RegexValidator(
+    re.compile(PRINTABLE.pattern + r"\Z"), _("No control characters."), code="control_characters"
+)
+validate_number = RegexValidator(
+    re.compile(NUMBER.pattern + r"\Z"),
+    _("Digits, letters and + * # . _ - only, 32 characters at most."),
+    code="unsafe_number",
+)
