@@ -114,6 +114,10 @@ class AsyncioConnection(asyncio.Protocol):
     def malformed_events(self) -> int:
         return self._malformed
 
+    @property
+    def queued_events(self) -> int:
+        return len(self._events)
+
     async def authenticate(self, login: bytes) -> None:
         """Wait for the greeting and answer it with the `login` command. Once, and before all else."""
         assert self._reply is not None

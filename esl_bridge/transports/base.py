@@ -53,6 +53,10 @@ class EslConnection(Protocol):
     def malformed_events(self) -> int:
         """Events skipped so far because they could not be read."""
 
+    @property
+    def queued_events(self) -> int:
+        """Events that have come and were not taken yet."""
+
     async def command(self, line: str, *, timeout: float = COMMAND_TIMEOUT) -> str:
         """Send `event`, `filter`, `exit` and their like; the Reply-Text, ``+OK ...`` or ``-ERR ...``.
 
