@@ -76,7 +76,7 @@ def agent_create(*, name: str, by: By, **fields: Any) -> Agent:
         if Agent.objects.filter(name=name).exists():
             raise Conflict("An agent of this name exists.", code="agent_exists")
         agent.save(force_insert=True)
-        unit.publish("agent.created", data=agent_payload(agent), by=by, at=timezone.now(), agents=[agent.pk])
+        _tell(unit, "agent.created", agent, by, timezone.now())
         agent_configure(agent=agent, by=by)
         _order_presence(agent, by)
     return agent
@@ -93,7 +93,7 @@ def agent_update(*, agent_id: uuid.UUID, by: By, revision: int | None = None, **
         if not changed:
             return agent
         _save(agent)
-        unit.publish("agent.updated", data=agent_payload(agent), by=by, at=timezone.now(), agents=[agent.pk])
+        _tell(unit, "agent.updated", agent, by, timezone.now())
         if changed & AT_SWITCH:
             agent_configure(agent=agent, by=by)
     return agent
@@ -112,7 +112,9 @@ def agent_delete(*, agent_id: uuid.UUID, by: By, revision: int | None = None) ->
             order=RemoveAgent(agent=agent.name), key=f"agent:{agent.name}", by=by, node=agent.node
         )
         agent.delete()
-        unit.publish("agent.deleted", data=data, by=by, at=timezone.now(), agents=heard_by)
+        unit.publish(
+            "agent.deleted", data=data, by=by, at=timezone.now(), agents=heard_by, revision=agent.revision + 1
+        )
 
 
 def agent_configure(*, agent: Agent, by: By) -> None:
@@ -134,9 +136,7 @@ def agent_adopt(*, name: str, at: datetime, node: str = "") -> Agent:
     agent.acw_seconds = 0
     with unit_of_work() as unit:
         agent.save(force_insert=True)
-        unit.publish(
-            "agent.created", data=agent_payload(agent), by=By(Cause.SWITCH), at=at, agents=[agent.pk]
-        )
+        _tell(unit, "agent.created", agent, BY_SWITCH, at)
     return agent
 
 
@@ -169,16 +169,11 @@ def agent_login(
             agent.missed_count = 0
         elif changed:
             _save(agent)
-        if fresh or changed:
-            for queue in new_queues or [""]:
-                data = agent_payload(agent) | {
-                    "queue": queue or None,
-                    "state": str(State.LOGIN),
-                    "sub_state": None,
-                }
-                unit.publish(
-                    "agent.logged_in", data=data, by=by, at=now, agents=[agent.pk], revision=agent.revision
-                )
+            _tell(unit, "agent.updated", agent, by, now)
+        for queue in (new_queues or [""]) if fresh else new_queues:
+            data = {"agent": str(agent.pk), "name": agent.name, "queue": queue or None}
+            data |= {"extension": agent.signed_in_extension, "state": str(State.LOGIN)}
+            unit.publish("agent.logged_in", data=data, by=by, at=now, agents=[agent.pk])
         _put(agent, Input.LOGIN, by=by, at=now, unit=unit)
     return agent
 
@@ -222,14 +217,7 @@ def agent_extend_acw(*, agent_id: uuid.UUID, by: By, seconds: int) -> Agent:
         _put(agent, Input.EXTEND_ACW, by=by, at=now, unit=unit)
         agent.acw_deadline = max(agent.acw_deadline or now, now) + timedelta(seconds=seconds)
         _save(agent)
-        unit.publish(
-            "agent.acw_extended",
-            data=agent_payload(agent),
-            by=by,
-            at=now,
-            agents=[agent.pk],
-            revision=agent.revision,
-        )
+        _tell(unit, "agent.acw_extended", agent, by, now)
     return agent
 
 
@@ -310,14 +298,7 @@ def _put(
         _settle(agent, before, decision.standing, at, began=after_acw_began)
     _save(agent)
     _log(agent, before, decision, given, by=by, at=at, call_id=call_id)
-    unit.publish(
-        "agent.state_changed" if decision.path else "agent.next_state_changed",
-        data=agent_payload(agent),
-        by=by,
-        at=at,
-        agents=[agent.pk],
-        revision=agent.revision,
-    )
+    _tell(unit, "agent.state_changed" if decision.path else "agent.next_state_changed", agent, by, at)
     if decision.path:
         _order_for(agent, before, given, by)
     return decision
@@ -437,6 +418,10 @@ def _clean(agent: Agent) -> None:
         agent.full_clean(validate_unique=False)
     except ValidationError as bad:
         raise InvalidInput("Not valid.", fields=bad.message_dict) from bad
+
+
+def _tell(unit: UnitOfWork, type: str, agent: Agent, by: By, at: datetime) -> None:
+    unit.publish(type, data=agent_payload(agent), by=by, at=at, agents=[agent.pk], revision=agent.revision)
 
 
 def _save(agent: Agent) -> None:

@@ -67,6 +67,18 @@ class SwitchCommand(models.Model):
         ]
 
 
+class SwitchNode(models.Model):
+    """One FreeSWITCH as the bridge sees it."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    connected = models.BooleanField(default=False)
+    since = models.DateTimeField()
+    core_uuid = models.CharField(max_length=64, blank=True)
+    detail = models.CharField(max_length=200, blank=True)
+    reconciled_at = models.DateTimeField(null=True, blank=True)
+    revision = models.BigIntegerField(default=1)
+
+
 class ApiToken(models.Model):
     """A bearer token of a user. Only its digest is kept; the prefix tells tokens apart in lists."""
 

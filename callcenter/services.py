@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from .events import By, Cause, unit_of_work
-from .models import ApiToken, SwitchCommand
+from .models import ApiToken, SwitchCommand, SwitchNode
 from .switch import KIND_OF_ORDER, ORDERS, Order
 
 if TYPE_CHECKING:
@@ -100,15 +100,51 @@ def command_payload(command: SwitchCommand) -> dict[str, object]:
     }
 
 
-def switch_connection_tell(*, node: str, connected: bool, by: By, detail: str = "") -> None:
-    """Tell that the bridge found or lost its switch."""
+def switch_node_report(*, name: str, connected: bool, core_uuid: str = "", detail: str = "") -> SwitchNode:
+    """Keep, and tell, that the bridge found or lost a switch. The same again is no change."""
+    now = timezone.now()
     with unit_of_work() as unit:
+        node, made = SwitchNode.objects.select_for_update().get_or_create(
+            name=name,
+            defaults={"connected": connected, "since": now, "core_uuid": core_uuid, "detail": detail[:200]},
+        )
+        if not made:
+            if (node.connected, node.detail) == (connected, detail[:200]) and core_uuid in (
+                "",
+                node.core_uuid,
+            ):
+                return node
+            if node.connected != connected:
+                node.since = now
+            node.connected, node.detail = connected, detail[:200]
+            node.core_uuid = core_uuid or node.core_uuid
+            node.revision += 1
+            node.save()
         unit.publish(
             "switch.connected" if connected else "switch.disconnected",
-            data={"node": node, "connected": connected, "detail": detail},
-            by=by,
-            at=timezone.now(),
+            data=switch_node_payload(node),
+            by=By(Cause.SWITCH),
+            at=now,
+            revision=node.revision,
         )
+    return node
+
+
+def switch_node_reconciled(*, name: str, at: datetime) -> None:
+    """Keep when this node's switch and our record were last compared."""
+    SwitchNode.objects.filter(name=name).update(reconciled_at=at)
+
+
+def switch_node_payload(node: SwitchNode) -> dict[str, object]:
+    """A node as clients see it."""
+    return {
+        "node": node.name,
+        "connected": node.connected,
+        "since": node.since.isoformat(),
+        "core_uuid": node.core_uuid or None,
+        "detail": node.detail or None,
+        "revision": node.revision,
+    }
 
 
 def api_token_create(*, user: User, name: str, lifetime: timedelta | None = None) -> tuple[ApiToken, str]:

@@ -14,6 +14,8 @@ from agents.models import Agent
 from agents.selectors import agent_payload, agents_snapshot
 from callcenter.errors import NotFound
 from callcenter.events import last_seq
+from callcenter.models import SwitchNode
+from callcenter.services import switch_node_payload
 
 from .models import Call, Offer, Queue, Tier
 from .state import LIVE_STATES, QUEUED_STATES, TALKING_STATES, Outcome
@@ -172,6 +174,7 @@ def live_snapshot() -> dict[str, Any]:
         "tiers": [tier_payload(t) for t in Tier.objects.order_by("id")],
         "calls": [call_payload(c) for c in calls_live()],
         "stats": queue_stats(),
+        "switch": [switch_node_payload(n) for n in SwitchNode.objects.order_by("name")],
     }
 
 
@@ -190,6 +193,7 @@ def agent_snapshot(agent_id: uuid.UUID) -> dict[str, Any]:
         "tiers": [tier_payload(t) for t in tiers],
         "calls": [call_payload(c) for c in calls_live() if agent.pk in _agents_of(c)],
         "stats": [],
+        "switch": [],
     }
 
 
