@@ -102,7 +102,11 @@ def test_a_percent_sign_that_begins_no_code_stays():
     assert (event.get("a"), event.get("b"), event.get("c")) == ("100%", "%zz%4", "A%")
 
 
-@given(st.dictionaries(st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z"), st.text(max_size=400), max_size=8))
+# In plain form the text _undef_ itself cannot be told from an empty value.
+TEXT = st.text(max_size=400).filter(lambda value: value != "_undef_")
+
+
+@given(st.dictionaries(st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z"), TEXT, max_size=8))
 def test_any_text_survives_both_encodings(values):
     text = decode_event(plain({name: quote(value, safe="") for name, value in values.items()} | BASE))
     array = decode_event(in_json(values | BASE))
