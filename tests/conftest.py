@@ -14,16 +14,14 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
+from tests.product import SERVE, Product, start_product
 from tests.servers import (
-    SERVE,
     MissingProgram,
     PostgresServer,
-    Product,
     RedisServer,
     ServerFailed,
     create_postgres_database,
     find_program,
-    start_product,
 )
 
 LaunchProduct = Callable[..., Product]

@@ -6,7 +6,7 @@ The exception are DATABASE_URL and REDIS_URL, so that the same tests run on Post
 
 import os
 
-from tests.servers import SETTING_NAMES
+from tests.product import SETTING_NAMES
 
 stack = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")}
 for name in SETTING_NAMES:

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.servers import PROJECT, SETTING_NAMES
+from tests.product import PROJECT, SETTING_NAMES
 
 
 def test_the_example_lists_exactly_the_variables_that_the_settings_read() -> None:

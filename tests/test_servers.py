@@ -8,7 +8,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.servers import PROJECT, PostgresServer, RedisServer, ServerFailed, main, start_product
+from tests.product import PROJECT, start_product
+from tests.servers import PostgresServer, RedisServer, ServerFailed, main
 
 pytestmark = pytest.mark.servers
 
