@@ -220,7 +220,9 @@ def _decode_plain(payload: bytes) -> Event:
         name, separator, value = line.partition(": ")
         if not separator:
             raise MalformedEvent("a line that is no header in a plain event")
-        headers[name] = value if "%" not in value else _decode_value(value)
+        if "%" in value:
+            value = _unquote_known(value) if len(value) <= _CACHEABLE else _unquote(value)
+        headers[name] = value
     if _EMPTY_VALUE.encode() in head:
         headers = {name: "" if value == _EMPTY_VALUE else value for name, value in headers.items()}
     if "Content-Length" not in headers:
@@ -229,10 +231,6 @@ def _decode_plain(payload: bytes) -> Event:
     if length is None or length > len(rest):
         raise MalformedEvent("the body of a plain event is shorter than its Content-Length")
     return Event(headers, rest[:length].decode("utf-8", "replace"))
-
-
-def _decode_value(value: str) -> str:
-    return _unquote_known(value) if len(value) <= _CACHEABLE else _unquote(value)
 
 
 def _unquote(value: str) -> str:
