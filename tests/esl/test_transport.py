@@ -406,6 +406,15 @@ async def test_half_an_event_and_then_silence_ends_the_connection():
             await connection.next_events(1)
 
 
+async def test_half_an_event_is_not_waited_for_as_long_as_a_heartbeat():
+    line = "event plain HEARTBEAT"
+    async with ScriptedSwitch(saying(line, reply("+OK"), "exit", event(1)[:-5])) as switch:
+        connection = await dial(switch, frame_timeout=SOON, idle_timeout=NEVER)
+        await connection.command(line)
+        with pytest.raises(EslTimeout, match="in the middle of a message"):
+            await connection.command("exit", timeout=NEVER)
+
+
 async def test_a_message_that_comes_slowly_is_waited_for():
     whole = event(1)
 
@@ -465,22 +474,26 @@ async def test_who_does_not_hear_the_heartbeat_may_be_left_in_silence(answer):
 
 
 async def test_a_reader_who_falls_behind_holds_the_switch_back_and_loses_nothing():
-    total = 3000
+    total, body = 600, b"x" * 65536  # more than the buffers of both sockets take
+    all_sent = asyncio.Event()
 
     async def script(caller: Caller) -> None:
         await caller.log_in()
         for sequence in range(total):
-            await caller.say(event(sequence, body=b"x" * 4000))
+            await caller.say(event(sequence, body=body))
+        all_sent.set()
         await caller.gone()
 
     async with ScriptedSwitch(script) as switch:
         connection = await dial(switch, max_queued=10)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(all_sent.wait(), 0.5)  # the time that the switch is held back
+        assert 10 <= connection.queued_events < 20
         seen: list[int] = []
         while len(seen) < total:
             batch = await connection.next_events(7)
             assert 1 <= len(batch) <= 7
             seen += [each.sequence for each in batch]
-            assert connection.queued_events < 10 + 256 * 1024 // 4000  # the limit and one read's worth
         assert seen == list(range(total))
         await connection.close()
 
