@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -221,8 +221,3 @@ def events_after(seq: int, limit: int) -> list[Event]:
 def prune_events(older_than: datetime) -> int:
     """Forget events recorded before `older_than`; how many."""
     return Event.objects.filter(recorded_at__lt=older_than).delete()[0]
-
-
-def from_us(at: int) -> datetime:
-    """A switch's microseconds since the epoch as a time."""
-    return datetime.fromtimestamp(at / 1_000_000, tz=UTC)

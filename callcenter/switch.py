@@ -209,10 +209,15 @@ class ChannelConferenced(ChannelFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHungUp(ChannelFact):
-    """`by_switch`: the switch itself ended it (shutdown, operator), not one of the parties."""
+    """`by_switch`: the switch itself ended it (shutdown, operator, time-out), not one of the parties.
+
+    `by_far_end` is known when all is over: the phone or the trunk at the other end hung up (True), or
+    was hung up on (False).
+    """
 
     cause: str
     by_switch: bool = False
+    by_far_end: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +244,8 @@ class SeenAgent:
     leg: str = ""
     contact: str = ""
     wrap_up: int = 0
-    settings: tuple[tuple[str, str], ...] = ()
+    on_demand: bool = False
+    """The engine parks this agent after each call by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +277,9 @@ class SeenChannel:
     destination: str
     number: str
     name: str
-    other: str = ""
+    bridged_to: str = ""
+    call: str = ""
+    """The channel whose call this leg belongs to; its own for a leg that began a call."""
 
 
 @dataclass(frozen=True, slots=True)
