@@ -241,11 +241,14 @@ def agent_missed_call(*, agent: Agent, at: datetime, call: CallAtAgent = NO_CALL
             agent_report(agent=agent, fact=Input.MISSED_LIMIT, at=at, call=call)
 
 
-def agent_parked(*, agent: Agent, parked: bool) -> None:
+def agent_parked(*, agent: Agent, parked: bool, keep_deadline: bool = True) -> None:
     """Keep whether the switch's engine waits to be told before it gives this agent another call."""
-    if agent.parked != parked:
-        agent.parked = parked
-        agent.save(update_fields=["parked"])
+    if agent.parked == parked:
+        return
+    agent.parked = parked
+    if not keep_deadline:
+        agent.acw_deadline = None
+    agent.save(update_fields=["parked", "acw_deadline"])
 
 
 def acw_sweep(*, now: datetime) -> int:

@@ -11,9 +11,11 @@ from .config import (
     tier_delete,
     tier_update,
 )
+from .facts import facts_apply
 
 __all__ = [
     "agent_sign_in",
+    "facts_apply",
     "queue_adopt",
     "queue_create",
     "queue_delete",

@@ -192,7 +192,8 @@ def _echo_of_ours(agent: Agent, at: datetime) -> bool:
 def _agent_parked(book: Book, fact: sw.AgentParked) -> None:
     agent = book.agent(fact.agent, from_us(fact.at))
     if agent is not None:
-        agent_parked(agent=agent, parked=True)
+        # Whoever runs an agent that is only observed opens it again: no deadline of ours does.
+        agent_parked(agent=agent, parked=True, keep_deadline=not book.adopt)
 
 
 @handles(sw.AgentOpened)
@@ -364,14 +365,13 @@ def _channel_conferenced(book: Book, fact: sw.ChannelConferenced) -> None:
 @handles(sw.ChannelHungUp)
 def _channel_hung_up(book: Book, fact: sw.ChannelHungUp) -> None:
     at = from_us(fact.at)
-    Leg.objects.filter(channel_uuid=fact.channel, call__node=book.node, ended_at__isnull=True).update(
-        ended_at=at, cause=fact.cause[:48]
-    )
+    open_legs = Leg.objects.filter(channel_uuid=fact.channel, call__node=book.node, ended_at__isnull=True)
+    went_now = open_legs.update(ended_at=at, cause=fact.cause[:48]) > 0
     for call in _calls_with_party(book, fact.channel):
         if fact.channel == call.channel_uuid:
             by = "switch" if fact.by_switch else ""
-            calls.call_end(book, call=call, at=at, cause=fact.cause, by=by)
-        else:
+            calls.call_end(book, call=call, at=at, cause=fact.cause, by=by, lost=fact.by_switch)
+        elif went_now:
             _party_down(book, call, fact)
     if fact.by_far_end is not None:
         ended = book.ended_call_on(fact.channel)
