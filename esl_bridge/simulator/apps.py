@@ -143,18 +143,14 @@ class Apps:
         self.switch.calls.hangup(ch, data or "NORMAL_CLEARING")
 
     def _transfer(self, ch: Channel, data: str) -> None:
-        extension, *rest = [*data.split(), "", ""][:2]
-        dialplan = rest[0] or "XML"
-        program = self.program(extension, dialplan)
+        extension, dialplan = [*data.split(), "XML"][:2]
         # The rest of this program is given up; the transfer starts when this application is over.
         ch.program.clear()
-        self.switch.clock.call_later(
-            0.0,
-            lambda: None if ch.down else self.switch.calls.transfer(
-                ch, program, f"{extension}/default/{dialplan}", dialplan=dialplan, destination=extension
-            ),
-        )  # fmt: skip
         ch.running = False
+        calls = self.switch.calls
+        self.switch.clock.call_later(
+            0.0, lambda: None if ch.down else calls.transfer([ch], extension, dialplan=dialplan)
+        )
 
     def _intercept(self, ch: Channel, data: str) -> Blocking | None:
         target = self.switch.calls.channels.get(data.rsplit(maxsplit=1)[-1] if data.split() else "")

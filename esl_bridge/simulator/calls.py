@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -117,11 +117,11 @@ class Calls:
             return
         ch.times["Answered"] = self.now_us()
         ch.answer_state = "answered"
-        ch.variables |= {
-            "endpoint_disposition": "ANSWER", "read_codec": "PCMU", "read_rate": "8000",
+        ch.variables |= { "read_codec": "PCMU", "read_rate": "8000",
             "write_codec": "PCMU", "write_rate": "8000",
         }  # fmt: skip
         self.emit("CHANNEL_ANSWER", ch)
+        ch.variables["endpoint_disposition"] = "ANSWER"
         self.set_callstate(ch, "ACTIVE")
 
     def set_callstate(self, ch: Channel, state: str) -> None:
@@ -165,7 +165,6 @@ class Calls:
         ch.program.clear()
         self.emit("CHANNEL_HANGUP", ch)
         ch.state = "CS_HANGUP"
-        ch.times["Hangup"] = self.now_us()
         return True
 
     def _settle(self, ch: Channel) -> None:
@@ -204,6 +203,8 @@ class Calls:
             self._settle(a)
 
     def report_unbridge(self, a: Channel, b: Channel) -> None:
+        for ch in (a, b):
+            ch.variables.pop("bridge_to", None)
         a.variables["last_bridge_to"], a.variables["last_bridge_role"] = b.uuid, "originator"
         b.variables["last_bridge_to"], b.variables["last_bridge_role"] = a.uuid, "originatee"
         head = {"Bridge-A-Unique-ID": a.uuid, "Bridge-B-Unique-ID": b.uuid}
@@ -214,12 +215,14 @@ class Calls:
             return
         ch.torn_down = True
         self.switch.recordings.stop_all(ch)
+        ch.times["Hangup"] = self.now_us()
         self.set_callstate(ch, "HANGUP")
         ch.state = "CS_REPORTING"
         ch.variables |= final_variables(ch)
         event = self.make("CHANNEL_HANGUP_COMPLETE", ch, {"Hangup-Cause": ch.hangup_cause})
         event.repeated = ("Hangup-Cause", "Answer-State")
         self.switch.bus.fire(event)
+        ch.call_uuid = ch.variables["call_uuid"] = ch.uuid
         self.switch.eavesdrops.target_gone(ch)
         self.switch.callcenter.untrack(ch)
         self.release(ch, 0)
@@ -240,8 +243,8 @@ class Calls:
         """False when it is held already."""
         if ch.down or ch.callstate == "HELD":
             return False
-        ch.times["Last-Hold"] = self.now_us()
         self.set_callstate(ch, "HELD")
+        ch.times["Last-Hold"] = self.now_us()
         self.emit("CHANNEL_HOLD", ch)
         return True
 
@@ -249,8 +252,8 @@ class Calls:
         """False when it is not held. The phone's answer makes it ACTIVE again 20 ms later."""
         if ch.callstate != "HELD":
             return False
-        ch.hold_accum_us += self.now_us() - ch.times["Last-Hold"]
         self.set_callstate(ch, "UNHELD")
+        ch.hold_accum_us += self.now_us() - ch.times["Last-Hold"]
         self.emit("CHANNEL_UNHOLD", ch)
 
         def active() -> None:
@@ -281,6 +284,7 @@ class Calls:
         """Report CHANNEL_EXECUTE and remember the application."""
         ch.state = "CS_EXECUTE"
         ch.application, ch.application_uuid = (name, data), self.switch.bus.uuid()
+        ch.variables.pop("current_application_data", None)
         if data:
             ch.variables["current_application_data"] = data
         ch.variables["current_application"] = name
@@ -313,28 +317,64 @@ class Calls:
             app.leave()
 
     def transfer(
-        self, ch: Channel, program: Program, source: str, *, dialplan: str, destination: str
+        self,
+        legs: Sequence[Channel],
+        extension: str,
+        *,
+        dialplan: str = "XML",
+        program: Program | None = None,
     ) -> None:
-        """Send the channel into another program; a partner that is left alone is hung up."""
-        if ch.consult is not None:
-            ch.consult.cancel()
-        bridge = ch.bridge
-        if bridge is not None:
-            self.part(bridge, keep=(ch,))
-        self.detach(ch)
-        if ch.down:
-            return
-        history = f"{int(self.switch.clock.now())}:{self.switch.bus.uuid()}:bl_xfer:{source}"
-        changes = {"transfer_source": history, "destination": destination}
-        if dialplan != "inline":
-            changes |= {"dialplan": dialplan, "rdnis": ch.profile.destination}
-        ch.next_profile(self.now_us(), **changes)
-        ch.variables |= {"transfer_history": history, "transfer_source": history, "max_forwards": "70"}
-        ch.other, ch.other_type = {}, ""
-        ch.hit_dialplan = True
-        flip_caller_id(self, ch)
+        """Send legs into the dialplan (or a given program); a partner left alone is hung up."""
+        before = {ch: ch.profile.destination for ch in legs}
+        bridges = dict.fromkeys(ch.bridge for ch in legs if ch.bridge is not None)
+        for ch in legs:
+            if ch.consult is not None:
+                ch.consult.cancel()
+            stamp = f"{int(self.switch.clock.now())}:{self.switch.bus.uuid()}"
+            source = f"{stamp}:bl_xfer:{extension}/default/{dialplan}"
+            ch.next_profile(
+                self.now_us(),
+                transfer_source=source,
+                destination=extension,
+                dialplan=dialplan,
+                rdnis=before[ch],
+            )
+            ch.times["Bridged"] = 0
+            ch.add_transfer(source)
+        for bridge in bridges:
+            self.part(bridge, keep=legs)
+        for ch in legs:
+            self.detach(ch)
+            ch.other, ch.other_type = {}, ""
+            ch.variables.pop("signal_bond", None)
+            if dialplan == "inline":
+                ch.profile = replace(ch.profile, destination=before[ch], rdnis="")
+            if not ch.down:
+                self.execute(
+                    ch, self.switch.apps.program(extension, dialplan) if program is None else program
+                )
+
+    def execute(self, ch: Channel, program: Program) -> None:
+        """Let a called party run a program: it is the caller from here on (once)."""
+        if ch.direction == "outbound" and "channel_cid_flipped" not in ch.variables:
+            self._flip_caller_id(ch)
+        ch.hit_dialplan = ch.hit_dialplan or program[:1] != [("park", "")]
         ch.program, ch.running = list(program), True
         self.run(ch)
+
+    def _flip_caller_id(self, ch: Channel) -> None:
+        p = ch.profile
+        ch.variables |= {
+            **({"pre_transfer_caller_id_name": p.caller_id_name} if p.caller_id_name else {}),
+            "pre_transfer_caller_id_number": p.caller_id_number,
+            "channel_cid_flipped": "yes",
+        }
+        ch.profile = replace(
+            p,
+            caller_id_name=p.callee_id_name, caller_id_number=p.callee_id_number,
+            callee_id_name=p.caller_id_name, callee_id_number=p.caller_id_number,
+        )  # fmt: skip
+        self.emit("CALL_UPDATE", ch, {"Direction": "RECV"})
 
     # -- bridges ----------------------------------------------------------------------------------
 
@@ -345,6 +385,7 @@ class Calls:
         b.other_type, b.other = "originator", a_copy
         a.call_uuid = b.call_uuid = a.uuid
         for one, two in ((a, b), (b, a)):
+            one.variables["call_uuid"] = a.uuid
             one.variables |= {"bridge_channel": two.name, "bridge_uuid": two.uuid, "signal_bond": two.uuid}
 
     def uuid_bridge(self, a: Channel, b: Channel, *, cause: str = "NORMAL_CLEARING") -> None:
@@ -358,15 +399,20 @@ class Calls:
             self.hangup_all([ch for ch in (bridge.a, bridge.b) if ch not in (a, b)], cause)
         for ch, peer in ((b, a), (a, b)):
             history = f"{int(self.switch.clock.now())}:{self.switch.bus.uuid()}:uuid_br:{peer.uuid}"
-            ch.next_profile(self.now_us(), transfer_source=history)
-            ch.variables |= {"transfer_source": history}
-        a.next_profile(
-            a.profile.created_us,
-            callee_id_name=b.profile.callee_id_name or "Outbound Call",
-            callee_id_number=b.profile.callee_id_number,
-            logical_direction="inbound",
-        )
+            ch.next_profile(self.now_us(), transfer_source=history, logical_direction=ch.direction)
+            ch.times["Bridged"] = 0
+            ch.add_transfer(history)
         self.pair(a, b)
+        # The copies of each other are older than what either now shows of the other.
+        a.profile = replace(
+            a.profile,
+            callee_id_name=b.profile.callee_id_name, callee_id_number=b.profile.callee_id_number,
+            logical_direction="inbound",
+        )  # fmt: skip
+        b.profile = replace(
+            b.profile,
+            caller_id_name=a.profile.caller_id_name, caller_id_number=a.profile.caller_id_number,
+        )  # fmt: skip
         for bridge in left:
             self.report_unbridge(bridge.a, bridge.b)
         for ch in (a, b):
@@ -386,40 +432,24 @@ class Calls:
         a.bridge = b.bridge = bridge
         a.times["Bridged"] = b.times["Bridged"] = self.now_us()
         b.state = "CS_EXCHANGE_MEDIA"
-        a.variables["bridge_to"], b.variables["bridge_to"] = b.uuid, a.uuid
         self.emit("CHANNEL_BRIDGE", a, {"Bridge-A-Unique-ID": a.uuid, "Bridge-B-Unique-ID": b.uuid})
+        a.variables["bridge_to"], b.variables["bridge_to"] = b.uuid, a.uuid
         for ch, peer in ((a, b), (b, a)):
             peer_number = peer.profile.caller_id_number if peer is a else peer.profile.callee_id_number
             ch.sent_callee = ("Outbound Call", peer_number)
+            ch.variables["last_sent_callee_id_name"] = "Outbound Call"
+            ch.variables["last_sent_callee_id_number"] = peer_number
             self.emit("CALL_UPDATE", ch, {"Direction": "SEND"})
 
-    def part(self, bridge: Bridge, *, keep: tuple[Channel, ...]) -> None:
+    def part(self, bridge: Bridge, *, keep: Sequence[Channel]) -> None:
         """End a bridge because one or both legs go elsewhere; whoever is not kept is hung up."""
         a, b = bridge.a, bridge.b
         a.bridge = b.bridge = None
         for ch in (a, b):
             if ch not in keep:
                 self.hangup(ch, "NORMAL_CLEARING")
-        if a in keep:
-            a.other, a.other_type = {}, ""
-        if b in keep:
-            b.other, b.other_type = {}, ""
+        for ch in (a, b):
+            ch.call_uuid = ch.uuid
+            if ch in keep:
+                ch.other, ch.other_type = {}, ""
         self.report_unbridge(a, b)
-
-
-def flip_caller_id(calls: Calls, ch: Channel) -> None:
-    """A called party that is sent into the dialplan becomes the caller there (once)."""
-    if ch.direction != "outbound" or "channel_cid_flipped" in ch.variables:
-        return
-    p = ch.profile
-    ch.variables |= {
-        "pre_transfer_caller_id_name": p.caller_id_name,
-        "pre_transfer_caller_id_number": p.caller_id_number,
-        "channel_cid_flipped": "yes",
-    }
-    ch.next_profile(
-        p.created_us,
-        caller_id_name=p.callee_id_name, caller_id_number=p.callee_id_number,
-        callee_id_name=p.caller_id_name, callee_id_number=p.caller_id_number,
-    )  # fmt: skip
-    calls.emit("CALL_UPDATE", ch, {"Direction": "RECV"})

@@ -106,6 +106,16 @@ class Channel:
     def answered(self) -> bool:
         return self.times["Answered"] > 0
 
+    def add_transfer(self, source: str) -> None:
+        """Note in the variables where the channel was sent; several make an array."""
+        history = self.variables.get("transfer_history", "")
+        if history:
+            history = history if history.startswith("ARRAY::") else f"ARRAY::{history}"
+        self.variables["transfer_history"] = f"{history}|:{source}" if history else source
+        self.variables["transfer_source"] = source
+        if ":bl_xfer:" in source:
+            self.variables["max_forwards"] = str(int(self.variables.get("max_forwards", "71")) - 1)
+
     def next_profile(self, now_us: int, **changes: str) -> None:
         """Start the next stage of the call; the times of the call go on."""
         self.profile = replace(
@@ -205,32 +215,34 @@ def final_variables(ch: Channel) -> dict[str, str]:
         "start": created, "profile_start": ch.profile.created_us, "answer": ch.times["Answered"],
         "bridge": ch.times["Bridged"], "progress": ch.times["Progress"], "end": end,
     }  # fmt: skip
+    code = Q850.get(ch.hangup_cause, 16)
+    name = ch.profile.caller_id_name
     result = {
         "sip_hangup_disposition": ch.disposition,
         "hangup_cause": ch.hangup_cause,
-        "hangup_cause_q850": str(Q850.get(ch.hangup_cause, 0) if Q850.get(ch.hangup_cause, 0) < 128 else 0),
+        "hangup_cause_q850": str(code if code < 128 else 16),
         "digits_dialed": "none",
     }
     result |= {f"{name}_stamp": local_stamp(us / 1e6) for name, us in marks.items() if us}
     marks |= {"last_hold": ch.times["Last-Hold"], "resurrect": 0, "progress_media": 0}
-    for name, us in marks.items():
-        result[f"{name}_epoch"] = str(us // 1_000_000)
-        result[f"{name}_uepoch"] = str(us)
+    for mark, us in marks.items():
+        result[f"{mark}_epoch"] = str(us // 1_000_000)
+        result[f"{mark}_uepoch"] = str(us)
     result |= {
         "hold_accum_seconds": str(ch.hold_accum_us // 1_000_000),
         "hold_accum_usec": str(ch.hold_accum_us),
         "hold_accum_ms": str(ch.hold_accum_us // 1000),
-        "caller_id": f'"{ch.profile.caller_id_name}" <{ch.profile.caller_id_number}>',
+        "caller_id": f'"{name}" <{ch.profile.caller_id_number}>' if name else ch.profile.caller_id_number,
     }
     spans = {
         "duration": (created, end), "billsec": (ch.times["Answered"], end),
         "progresssec": (created, ch.times["Progress"]), "answersec": (created, ch.times["Answered"]),
-        "waitsec": (created, ch.times["Bridged"]),
+        "waitsec": (created, ch.times["Bridged"]), "flow_billsec": (created, end),
     }  # fmt: skip
-    for name, (start, stop) in spans.items():
+    for key, (start, stop) in spans.items():
         span = stop - start if start and stop else 0
-        base = name.removesuffix("sec") if name != "duration" else name
-        result[name] = str(stop // 1_000_000 - start // 1_000_000 if span else 0)
-        result[f"m{base}" if name == "duration" else f"{base}msec"] = str(span // 1000)
-        result[f"u{base}" if name == "duration" else f"{base}usec"] = str(span)
+        base = key.removesuffix("sec")
+        result[key] = str(stop // 1_000_000 - start // 1_000_000 if span else 0)
+        result["mduration" if key == "duration" else f"{base}msec"] = str(span // 1000)
+        result["uduration" if key == "duration" else f"{base}usec"] = str(span)
     return result

@@ -46,7 +46,8 @@ class Commands:
             "uuid_hold": self._hold, "uuid_broadcast": self._broadcast, "uuid_record": self._record,
             "uuid_setvar": self._setvar, "uuid_getvar": self._getvar, "uuid_exists": self._exists,
             "uuid_dump": self._dump, "uuid_park": self._park, "uuid_answer": self._answer,
-            "uuid_recv_dtmf": self._dtmf, "uuid_send_dtmf": self._dtmf, "uuid_break": self._break,
+            "uuid_recv_dtmf": lambda a: self._dtmf(a, "received"),
+            "uuid_send_dtmf": lambda a: self._dtmf(a, "sent"), "uuid_break": self._break,
             "hupall": self._hupall, "show": self._show, "json": self._json, "status": self._status,
             "version": lambda _: f"FreeSWITCH Version {VERSION_TEXT}\n", "hostname": lambda _: switch.bus.hostname,
             "echo": lambda a: a, "fsctl": self._fsctl, "create_uuid": lambda _: switch.bus.uuid(),
@@ -89,7 +90,9 @@ class Commands:
             done(_ORIGINATE_USAGE if not self.switch.shutting_down else "-ERR NORMAL_TEMPORARY_FAILURE\n")
             return
         url, extension, *rest = words
-        dialplan, context, name, number, seconds = [w if w != "undef" else "" for w in [*rest, *[""] * 5][:5]]
+        dialplan, _context, name, number, seconds = [
+            w if w != "undef" else "" for w in [*rest, *[""] * 5][:5]
+        ]
         dialplan = dialplan or "XML"
         timeout = int(seconds) if seconds.isdecimal() and int(seconds) > 0 else DEFAULT_TIMEOUT
 
@@ -101,20 +104,11 @@ class Commands:
             if leg.down:
                 return
             if extension.startswith("&"):
-                self._start_app(leg, extension)
+                self.switch.calls.execute(leg, self.switch.apps.program(extension, "inline"))
             else:
-                program = self.switch.apps.program(extension, dialplan)
-                source = f"{extension}/{context or 'default'}/{dialplan}"
-                self.switch.calls.transfer(leg, program, source, dialplan=dialplan, destination=extension)
+                self.switch.calls.transfer([leg], extension, dialplan=dialplan)
 
         Originate(self.switch, url, result, caller_id=(name, number or "0000000000"), timeout=timeout)
-
-    def _start_app(self, leg: Channel, extension: str) -> None:
-        from .calls import flip_caller_id
-
-        flip_caller_id(self.switch.calls, leg)
-        leg.program, leg.running = self.switch.apps.program(extension, "inline"), True
-        self.switch.calls.run(leg)
 
     def _kill(self, argument: str) -> str:
         uuid, _, cause = argument.partition(" ")
@@ -149,23 +143,16 @@ class Commands:
             return "-ERR\n"
         extension = words[1]
         dialplan = words[2] if len(words) > 2 else "XML"
-        calls = self.switch.calls
         peer = ch.bridge.peer(ch) if ch.bridge is not None else None
-        targets = [ch]
-        if which and peer is None:
-            return "-ERR\n" if which == "-bleg" else "+OK\n"
-        if peer is not None and ch.bridge is not None:
-            if which == "-bleg":
-                targets = [peer]
-            elif which == "-both":
-                targets = [peer, ch] if ch.bridge.b is ch else [ch, peer]
-                calls.part(ch.bridge, keep=(ch, peer))
-        for target in targets:
-            program = self.switch.apps.program(extension, dialplan)
-            source = f"{extension}/default/{dialplan}"
-            inline = dialplan == "inline"
-            destination = target.profile.destination if inline else extension
-            calls.transfer(target, program, source, dialplan=dialplan, destination=destination)
+        if which == "-bleg":
+            if peer is None:
+                return "-ERR\n"
+            legs = [peer]
+        elif which == "-both" and ch.bridge is not None:
+            legs = [ch.bridge.a, ch.bridge.b]
+        else:
+            legs = [ch]
+        self.switch.calls.transfer(legs, extension, dialplan=dialplan)
         return "+OK\n"
 
     def _bridge(self, argument: str) -> str:
@@ -208,9 +195,7 @@ class Commands:
         ch = self._channel(argument)
         if ch is None:
             return NO_CHANNEL
-        self.switch.calls.transfer(
-            ch, [("park", "")], "park/default/inline", dialplan="inline", destination=ch.profile.destination
-        )
+        self.switch.calls.transfer([ch], "park:", dialplan="inline")
         return "+OK\n"
 
     def _answer(self, argument: str) -> str:
@@ -220,7 +205,7 @@ class Commands:
         self.switch.calls.answer(ch)
         return "+OK\n"
 
-    def _dtmf(self, argument: str) -> str:
+    def _dtmf(self, argument: str, done: str) -> str:
         uuid, _, digits = argument.partition(" ")
         ch = self._channel(uuid)
         if ch is None or not digits:
@@ -228,7 +213,7 @@ class Commands:
         for digit in digits.partition("@")[0].strip():
             tail = {"DTMF-Digit": digit, "DTMF-Duration": "2000", "DTMF-Source": "APP"}
             self.switch.calls.emit("DTMF", ch, tail=tail, variables=False)
-        return "+OK\n"
+        return f"+OK {uuid} {done} DTMF {digits}.\n"
 
     def _break(self, argument: str) -> str:
         return "+OK\n" if self._channel(argument.partition(" ")[0]) else NO_CHANNEL

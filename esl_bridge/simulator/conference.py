@@ -170,10 +170,7 @@ class Conferences:
                 result = {"Result": cause, "Job-UUID": job}
                 self.fire(room, "bgdial-result", None, result | ({"Peer-UUID": leg.uuid} if leg else {}))
             if leg is not None:
-                self.switch.calls.transfer(
-                    leg, [("conference", name)], f"{name}/default/inline", dialplan="inline",
-                    destination=leg.profile.destination,
-                )  # fmt: skip
+                self.switch.calls.execute(leg, [("conference", name)])
 
         Originate(self.switch, dial, done, caller_id=("conference", "0000000000"))
         return f"+OK Job-UUID: {job}\n"

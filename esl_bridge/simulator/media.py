@@ -31,12 +31,15 @@ class Recordings:
         return True
 
     def stop(self, ch: Channel, path: str) -> bool:
-        """False when it is not being recorded; ``all`` stops everything."""
+        """False when it is not being recorded; ``all`` stops everything.
+
+        Only ``start`` puts a directory before a relative path: stopping by the same relative path fails,
+        as it does on the real switch (seen in a recording).
+        """
         if path == "all":
             found = bool(ch.recordings)
             self.stop_all(ch)
             return found
-        path = path if path.startswith("/") else _SOUNDS + path
         if path not in ch.recordings:
             return False
         ch.recordings.remove(path)

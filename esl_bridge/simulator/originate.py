@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .channels import Channel, Profile, other_leg
@@ -68,9 +69,11 @@ class Originate:
             caller_id_name=name, caller_id_number=number, orig_name=name, orig_number=number,
             callee_id_name="Outbound Call", callee_id_number=target.number, ani=number,
             created_us=switch.calls.now_us(),
+            network_addr=self._originator.profile.network_addr if self._originator else "",
         )  # fmt: skip
         variables = {
             "sip_destination_url": f"sip:{target.url.rpartition('/')[2]}",
+            **({"origination_uuid": uuid} if uuid else {}),
             **variables,
             "originate_early_media": "false" if variables.get("ignore_early_media") == "true" else "true",
             "originate_endpoint": target.endpoint,
@@ -90,16 +93,20 @@ class Originate:
         calls.hold_session(ch)
         self._watch(ch)
         if ring.outcome == "busy":
-            clock.call_later(0.0, lambda: calls.hangup(ch, "USER_BUSY", "recv_refuse"))
+            clock.call_later(0.0, lambda: self._refuse(ch, "USER_BUSY"))
             return
         clock.call_later(0.0, lambda: None if ch.down else calls.ring(ch))
         # Like the switch, the time-out is counted in whole seconds of the clock on the wall.
         deadline = int(clock.now()) + self._timeout - clock.now()
         clock.call_later(deadline, lambda: self._expire(ch))
         if ring.outcome == "reject":
-            clock.call_later(ring.after, lambda: calls.hangup(ch, "CALL_REJECTED", "recv_refuse"))
+            clock.call_later(ring.after, lambda: self._refuse(ch, "CALL_REJECTED"))
         elif ring.outcome == "answer":
             clock.call_later(ring.after, lambda: self._answer(ch, ring.hangs_up_after))
+
+    def _refuse(self, ch: Channel, cause: str) -> None:
+        ch.profile = replace(ch.profile, network_addr="127.0.0.1")
+        self.switch.calls.hangup(ch, cause, "recv_refuse")
 
     def _expire(self, ch: Channel) -> None:
         if self._done is not None and not ch.answered:

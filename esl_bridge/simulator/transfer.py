@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .apps import Park
@@ -43,15 +44,17 @@ class AttendedTransfer:
             if third is not None:
                 calls.hangup(third, "ORIGINATOR_CANCEL")
             return
-        calls.set_callstate(leg, "ACTIVE")
         if third is None:
+            calls.set_callstate(leg, "ACTIVE")
             leg.variables["originate_disposition"] = cause
             self._back()
             return
         self.third = third
         third.consult = self
-        leg.next_profile(leg.profile.created_us, callee_id_number=third.profile.callee_id_number)
         calls.pair(leg, third)
+        leg.times["Bridged"] = third.times["Bridged"] = calls.now_us()
+        calls.set_callstate(leg, "ACTIVE")
+        leg.profile = replace(leg.profile, callee_id_number=third.profile.callee_id_number)
         head = {"Bridge-A-Unique-ID": leg.uuid, "Bridge-B-Unique-ID": third.uuid}
         calls.emit("CHANNEL_BRIDGE", leg, head)
         for ch in (third, leg):
@@ -84,6 +87,10 @@ class AttendedTransfer:
             self._attempt.cancel()
             calls.hangup(peer, "NORMAL_CLEARING")
             return
+        number = third.profile.callee_id_number
+        third.profile = replace(
+            third.profile, caller_id_number=number, callee_id_name="", callee_id_number=""
+        )
         calls.emit("CALL_UPDATE", third, {"Direction": "SEND"})
         if not peer.down:
             calls.uuid_bridge(third, peer)

@@ -149,10 +149,6 @@ class Dispatcher:
             return
         if queue.config.strategy not in _RING_MANY:
             member.state, member.serving_agent = "Trying", agent.name
-        session.ch.variables |= {
-            "cc_last_originated_call": str(center.now()),
-            "cc_last_agent_tier_position": str(tier.position), "cc_last_agent_tier_level": str(tier.level),
-        }  # fmt: skip
         queue.last_offered = agent.name
         self._last_tried[member.uuid] = (tier.level, tier.position)
         center.set_agent("state", agent.name, "Receiving")

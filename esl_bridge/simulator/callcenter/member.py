@@ -81,6 +81,7 @@ class MemberSession(Blocking):
         if self.bridging and not ch.down:
             queue.calls_answered += 1
             ch.variables["cc_cause"] = "answered"
+            ch.variables.pop("cc_agent_found", None)
             self._stop_watching()
         else:
             self._cancelled()
