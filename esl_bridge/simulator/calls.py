@@ -358,7 +358,7 @@ class Calls:
         """Let a called party run a program: it is the caller from here on (once)."""
         if ch.direction == "outbound" and "channel_cid_flipped" not in ch.variables:
             self._flip_caller_id(ch)
-        ch.hit_dialplan = ch.hit_dialplan or program[:1] != [("park", "")]
+        ch.hit_dialplan = True
         ch.program, ch.running = list(program), True
         self.run(ch)
 
@@ -409,6 +409,7 @@ class Calls:
             callee_id_name=b.profile.callee_id_name, callee_id_number=b.profile.callee_id_number,
             logical_direction="inbound",
         )  # fmt: skip
+        a.hit_dialplan, b.hit_dialplan = True, False
         b.profile = replace(
             b.profile,
             caller_id_name=a.profile.caller_id_name, caller_id_number=a.profile.caller_id_number,

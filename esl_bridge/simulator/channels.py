@@ -237,7 +237,7 @@ def final_variables(ch: Channel) -> dict[str, str]:
     spans = {
         "duration": (created, end), "billsec": (ch.times["Answered"], end),
         "progresssec": (created, ch.times["Progress"]), "answersec": (created, ch.times["Answered"]),
-        "waitsec": (created, ch.times["Bridged"]), "flow_billsec": (created, end),
+        "waitsec": (created, ch.times["Bridged"]), "flow_billsec": (created if ch.answered else 0, end),
     }  # fmt: skip
     for key, (start, stop) in spans.items():
         span = stop - start if start and stop else 0

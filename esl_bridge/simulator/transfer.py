@@ -52,6 +52,7 @@ class AttendedTransfer:
         self.third = third
         third.consult = self
         calls.pair(leg, third)
+        leg.state = third.state = "CS_EXCHANGE_MEDIA"
         leg.times["Bridged"] = third.times["Bridged"] = calls.now_us()
         calls.set_callstate(leg, "ACTIVE")
         leg.profile = replace(leg.profile, callee_id_number=third.profile.callee_id_number)
