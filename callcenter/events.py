@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -187,8 +188,26 @@ def envelope(event: Event) -> dict[str, Any]:
     }
 
 
+Listener = Callable[[Mapping[str, Any]], None]
+_listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+
+
+def listen(group: str, heard: Listener) -> Callable[[], None]:
+    """Have `heard` called with what this process tells `group`, on the thread that tells it; returns how
+    to stop. The in-memory layer cannot do this: its queues belong to one event loop each."""
+    _listeners[group].add(heard)
+    return lambda: _listeners[group].discard(heard)
+
+
 def tell(group: str, message: dict[str, Any]) -> None:
-    """Send a hint over the channel layer. It may be lost: whoever needs it reads the log as well."""
+    """Send a hint, to this process at once and to others over the channel layer. It may be lost: whoever
+    needs it reads the log as well."""
+    for heard in tuple(_listeners[group]):
+        try:
+            heard(message)
+        except RuntimeError:
+            # The listener's event loop was closed under it.
+            _listeners[group].discard(heard)
     layer = get_channel_layer()
     if layer is None:
         return
