@@ -251,6 +251,28 @@ def agent_parked(*, agent: Agent, parked: bool, keep_deadline: bool = True) -> N
     agent.save(update_fields=["parked", "acw_deadline"])
 
 
+def agent_wrap_up_adopt(*, agent: Agent, seconds: int) -> None:
+    """Take over the wrap-up time that the switch has for an agent who is only observed."""
+    if agent.acw_seconds != seconds:
+        agent.acw_seconds = seconds
+        agent.save(update_fields=["acw_seconds"])
+
+
+def agent_contact_adopt(*, agent: Agent, contact: str) -> None:
+    """Take over the dial string that the switch has for an agent who is only observed."""
+    if agent.contact != contact[:255]:
+        agent.contact = contact[:255]
+        agent.save(update_fields=["contact"])
+
+
+def agent_open_refused(*, name: str, node: str) -> None:
+    """The switch did not take the agent for ready: the agent must not be shown as if it had."""
+    with unit_of_work():
+        agent = Agent.objects.select_for_update().filter(name=name, node=node).first()
+        if agent is not None:
+            agent_report(agent=agent, fact=Input.SWITCH_REFUSED, at=timezone.now())
+
+
 def acw_sweep(*, now: datetime) -> int:
     """End every after-call work whose deadline has passed; how many."""
     due = Q(state=State.ACW, acw_deadline__lte=now)

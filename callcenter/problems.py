@@ -21,10 +21,10 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     set_rollback()
     headers = {}
     if isinstance(exc, exceptions.APIException):
-        if getattr(exc, "auth_header", None):
-            headers["WWW-Authenticate"] = exc.auth_header
-        if getattr(exc, "wait", None):
-            headers["Retry-After"] = str(int(exc.wait))
+        if auth_header := getattr(exc, "auth_header", None):
+            headers["WWW-Authenticate"] = auth_header
+        if wait := getattr(exc, "wait", None):
+            headers["Retry-After"] = str(int(wait))
     response = Response(error.as_problem(), status=error.status, headers=headers)
     response.content_type = "application/problem+json"
     return response
@@ -44,9 +44,8 @@ def translate(exc: Exception) -> CallCenterError | None:
             fields = detail if isinstance(detail, dict) else {"non_field_errors": detail}
             return InvalidInput("The request is not valid.", fields=fields)
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            code = exc.get_codes()
-            known = isinstance(code, str) and code.startswith("token_")
-            return NotAuthenticated(str(exc.detail), code=code if known else "")
+            code = str(exc.get_codes())
+            return NotAuthenticated(str(exc.detail), code=code if code.startswith("token_") else "")
         case exceptions.Throttled():
             return TooManyRequests(str(exc.detail))
         case exceptions.APIException():

@@ -90,6 +90,7 @@ class Applier:
         self.event_time = event_time
         self.seen = SeenEvents()
         self.counts: Counter[str] = Counter()
+        self.last_at = 0
 
     def take(self, events: Sequence[Event]) -> Taken:
         """Apply events in order.
@@ -109,6 +110,7 @@ class Applier:
         elif facts:
             self._apply(facts, taken)
         self.seen.take(fresh)
+        self.last_at = max([self.last_at, *(e.at_us for e in fresh)])
         self.counts["events"] += len(fresh)
         self.counts["duplicates"] += len(events) - len(fresh)
         return taken

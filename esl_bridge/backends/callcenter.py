@@ -250,23 +250,25 @@ def _set_presence(order: sw.SetPresence) -> Plan:
     if order.presence != sw.Presence.OPEN:
         reply = yield set_status
         return Outcome(_ok(reply), reply.strip())
+    shown = ""
     for _ in range(IDLE_POLLS):
         seen = yield from _look(name)
         if seen is None:
             return Outcome(False, "-ERR Agent not found!")
+        shown = f"{seen['status']}, {seen['state']}"
         if seen["state"] == "Idle":
             reply = yield f"callcenter_config agent set state {name} Waiting"
             if not _ok(reply):
                 return Outcome(False, reply.strip())
         elif seen["status"] == status and seen["state"] != "In a queue call":
-            return Outcome(True, f"{seen['status']}, {seen['state']}")
+            return Outcome(True, shown)
         if seen["status"] != status:
             reply = yield set_status
             if not _ok(reply):
                 return Outcome(False, reply.strip())
         elif seen["state"] == "In a queue call":
             yield IDLE_POLL
-    return Outcome(False, f"the switch still shows {seen['status']}, {seen['state']}")
+    return Outcome(False, f"the switch still shows {shown}")
 
 
 def _look(name: str) -> Generator[str, str, dict[str, str] | None]:

@@ -47,7 +47,12 @@ def queue_update(*, queue_id: uuid.UUID, by: By, revision: int | None = None, **
         if changed:
             _save(queue)
             unit.publish(
-                "queue.updated", data=queue_payload(queue), by=by, at=timezone.now(), revision=queue.revision
+                "queue.updated",
+                data=queue_payload(queue),
+                by=by,
+                at=timezone.now(),
+                revision=queue.revision,
+                agents=queue.tiers.values_list("agent_id", flat=True),
             )
         if changed - QUEUE_OURS:
             _order_queue(queue, by)
@@ -60,14 +65,22 @@ def queue_delete(*, queue_id: uuid.UUID, by: By, revision: int | None = None) ->
         queue = _queue_locked(queue_id, revision)
         if queue.calls.filter(left_queue_at__isnull=True, ended_at__isnull=True).exists():
             raise Conflict("Callers are in this queue.", code="queue_in_use")
-        for tier in Tier.objects.select_related("agent", "queue").filter(queue=queue):
+        tiers = list(Tier.objects.select_related("agent", "queue").filter(queue=queue))
+        for tier in tiers:
             _tier_remove(unit, tier, by)
         data = queue_payload(queue) | {"revision": queue.revision + 1}
         switch_command_add(
             order=RemoveQueue(queue=queue.name), key=f"queue:{queue.name}", by=by, node=queue.node
         )
         queue.delete()
-        unit.publish("queue.deleted", data=data, by=by, at=timezone.now(), revision=data["revision"])
+        unit.publish(
+            "queue.deleted",
+            data=data,
+            by=by,
+            at=timezone.now(),
+            revision=data["revision"],
+            agents=[tier.agent_id for tier in tiers],
+        )
 
 
 def queue_adopt(*, name: str, by: By, node: str = "") -> Queue:
@@ -93,7 +106,7 @@ def tier_create(
         _take(tier, {"level": level, "position": position}, frozenset({"level", "position"}))
         tier.save(force_insert=True)
         _tell_tier(unit, "tier.created", tier, by)
-        _order_tier(tier, by)
+        tier_order(tier=tier, by=by)
     return tier
 
 
@@ -107,7 +120,7 @@ def tier_update(*, tier_id: int, by: By, revision: int | None = None, **fields: 
             _save(tier)
             _tell_tier(unit, "tier.updated", tier, by)
             if tier.active:
-                _order_tier(tier, by)
+                tier_order(tier=tier, by=by)
     return tier
 
 
@@ -162,7 +175,7 @@ def _tier_activate(unit: UnitOfWork, tier: Tier, active: bool, by: By) -> None:
     _save(tier)
     _tell_tier(unit, "tier.updated", tier, by)
     if active:
-        _order_tier(tier, by)
+        tier_order(tier=tier, by=by)
     else:
         _order_tier_removal(tier, by)
 
@@ -179,7 +192,8 @@ def _order_queue(queue: Queue, by: By) -> None:
     switch_command_add(order=order, key=f"queue:{queue.name}", by=by, node=queue.node)
 
 
-def _order_tier(tier: Tier, by: By) -> None:
+def tier_order(*, tier: Tier, by: By) -> None:
+    """Have the switch hold this tier."""
     order = ConfigureTier(
         queue=tier.queue.name, agent=tier.agent.name, level=tier.level, position=tier.position
     )

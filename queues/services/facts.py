@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from agents.models import Agent
-from agents.services import agent_parked, agent_report
+from agents.services import agent_contact_adopt, agent_parked, agent_report, agent_wrap_up_adopt
 from agents.state import Input, State
 from callcenter import switch as sw
 from callcenter.clock import from_us
@@ -143,17 +143,15 @@ def _agent_seen(book: Book, fact: sw.AgentSeen) -> None:
 @handles(sw.AgentWrapUpSeen)
 def _agent_wrap_up(book: Book, fact: sw.AgentWrapUpSeen) -> None:
     agent = book.agent(fact.agent, from_us(fact.at))
-    if book.adopt and agent is not None and agent.acw_seconds != fact.seconds:
-        agent.acw_seconds = fact.seconds
-        agent.save(update_fields=["acw_seconds"])
+    if book.adopt and agent is not None:
+        agent_wrap_up_adopt(agent=agent, seconds=fact.seconds)
 
 
 @handles(sw.AgentContactSeen)
 def _agent_contact(book: Book, fact: sw.AgentContactSeen) -> None:
     agent = book.agent(fact.agent, from_us(fact.at))
-    if book.adopt and agent is not None and agent.contact != fact.contact:
-        agent.contact = fact.contact[:255]
-        agent.save(update_fields=["contact"])
+    if book.adopt and agent is not None:
+        agent_contact_adopt(agent=agent, contact=fact.contact)
 
 
 @handles(sw.TierSeen)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management import call_command
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
         else:
-            show(result, Console(file=self.stdout._out))
+            show(result, Console(file=cast("IO[str]", self.stdout)))
 
     def _play(self, path: Path, applier: Applier, counts: dict[str, int], speed: float) -> None:
         try:
