@@ -57,7 +57,7 @@ class Feed:
         self.wake = wake
         self._agent = agent
         self._size = size
-        self._wanted = Step.NOTHING
+        self._wanted = Step.SNAPSHOT
         self._reached = 0
         self._backlog: deque[Told | CaughtUp] = deque()
         self._window: int | None = None

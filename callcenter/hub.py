@@ -54,7 +54,9 @@ def _with_connection(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 def told_of(frame: Mapping[str, Any]) -> Told:
     """An event as it travels, made ready for all feeds."""
     event = {key: value for key, value in frame.items() if key != "agents"}
-    return Told(frame["seq"], frozenset(frame["agents"]), msgspec.Raw(msgspec.json.encode(event)))
+    return Told(
+        frame["seq"], frozenset(frame["agents"]), msgspec.Raw(msgspec.json.encode(event, enc_hook=str))
+    )
 
 
 def told_after(seq: int, limit: int) -> list[Told]:
@@ -128,7 +130,7 @@ class Hub:
             if await self._catch_up():
                 self._joining.set()
             return
-        for frame in message["events"]:
+        for frame in message.get("events", ()):
             await self._pass_on(frame)
 
     async def _pass_on(self, frame: Mapping[str, Any]) -> None:
