@@ -1,7 +1,7 @@
 /** The agents board: what everybody does, since when, and what a supervisor may do about it. */
 
 import { Caller } from "./calls.js";
-import { agentsShown, countByGroup, groupOf, GROUPS } from "./figures.js";
+import { agentsShown, byName, countByGroup, groupOf, GROUPS } from "./figures.js";
 import { Component, html } from "./html.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./menu.js";
@@ -27,8 +27,11 @@ export class Agents extends Component {
     const shown = agentsShown(picture, filter);
     return html`
       <section class="panel" aria-labelledby="agents-title">
-        <h2 id="agents-title">${TEXT.agents}<span class="count">${all}</span></h2>
-        <${Filter} picture=${picture} filter=${filter} onChange=${(change) => this.setState(change)} />
+        <div class="panel-head">
+          <h2 id="agents-title">${TEXT.agents}<span class="count">${all}</span></h2>
+          <${Search} picture=${picture} filter=${filter} onChange=${(change) => this.setState(change)} />
+        </div>
+        <${StateFilter} picture=${picture} filter=${filter} onChange=${(change) => this.setState(change)} />
         <p class="visually-hidden" role="status">${words.agentsShownOf(shown.length, all)}</p>
         ${shown.length
           ? html`<ul class="board">${shown.map((agent) => this.card(agent, picture, onCommand))}</ul>`
@@ -47,9 +50,8 @@ export class Agents extends Component {
   }
 }
 
-function Filter({ picture, filter, onChange }) {
+function StateFilter({ picture, filter, onChange }) {
   const counts = countByGroup(picture.agents.values());
-  const queues = [...picture.queues.values()].sort((a, b) => a.display_name.localeCompare(b.display_name));
   const chip = (group, label, count) => html`
     <button
       key=${group} type="button" class="filter-chip" data-group=${group} aria-pressed=${String(filter.group === group)}
@@ -59,11 +61,17 @@ function Filter({ picture, filter, onChange }) {
     </button>
   `;
   return html`
+    <div class="chips" role="group" aria-label=${TEXT.filterByState}>
+      ${chip("", TEXT.all, picture.agents.size)}
+      ${GROUPS.map((group) => chip(group, words.GROUP_NAMES[group], counts[group]))}
+    </div>
+  `;
+}
+
+function Search({ picture, filter, onChange }) {
+  const queues = [...picture.queues.values()].sort(byName);
+  return html`
     <div class="filters">
-      <div class="chips" role="group" aria-label=${TEXT.filterByState}>
-        ${chip("", TEXT.all, picture.agents.size)}
-        ${GROUPS.map((group) => chip(group, words.GROUP_NAMES[group], counts[group]))}
-      </div>
       <label class="search">
         <span class="visually-hidden">${TEXT.search}</span><${Icon} name="search" />
         <input
@@ -93,7 +101,7 @@ class AgentCard extends Component {
       <li class="agent" data-agent=${agent.name} data-state=${agent.state} data-group=${group}>
         <div class="agent-head">
           <span class="agent-name" title=${agent.name}>${agent.display_name}</span>
-          ${agent.extension && html`<span class="minor">${words.extension(agent.extension)}</span>`}
+          ${agent.extension && html`<span class="minor"><span class="visually-hidden">${TEXT.extension} </span>${agent.extension}</span>`}
           <${AgentMenu} agent=${agent} onCommand=${onCommand} />
         </div>
         <div class="agent-state">

@@ -65,15 +65,14 @@ export function WaitingCallers({ picture }) {
 function WaitingCaller({ call, place, queue, ringing }) {
   return html`
     <tr role="row" data-call=${call.id} data-state=${call.state}>
-      <td role="cell" class="number place" data-label=${TEXT.place}>${place}</td>
-      <th scope="row" role="rowheader" data-label=${TEXT.caller}>
+      <td role="cell" class="number place">${place}</td>
+      <th scope="row" role="rowheader">
         <${Caller} call=${call} />
-        ${call.state === "offered"
-          ? html`<span class="line" data-group="ringing"><${Icon} name="ringing" />${ringingAt(ringing.map((agent) => agent.display_name))}</span>`
-          : html`<span class="line minor">${TEXT.inQueue}</span>`}
+        ${call.state === "offered" &&
+        html`<span class="line" data-group="ringing"><${Icon} name="ringing" />${ringingAt(ringing.map((agent) => agent.display_name))}</span>`}
       </th>
-      <td role="cell" data-label=${TEXT.queue}>${queue?.display_name ?? call.queue_name}</td>
-      <td role="cell" class="number" data-label=${TEXT.wait}>
+      <td role="cell">${queue?.display_name ?? call.queue_name}</td>
+      <td role="cell" class="number">
         <${Counter}
           since=${call.queued_at ?? call.started_at} limit=${queue?.service_level_seconds} limitText=${TEXT.overServiceLevel}
         />
@@ -85,7 +84,6 @@ function WaitingCaller({ call, place, queue, ringing }) {
 const PROGRESS_HEADS = [
   { text: TEXT.caller },
   { text: TEXT.agent },
-  { text: TEXT.queue },
   { text: TEXT.time, number: true },
 ];
 
@@ -105,16 +103,18 @@ export function CallsInProgress({ picture }) {
 function CallInProgress({ call, queue, agent, since }) {
   return html`
     <tr role="row" data-call=${call.id} data-state=${call.state}>
-      <th scope="row" role="rowheader" data-label=${TEXT.caller}>
+      <th scope="row" role="rowheader">
         <${Caller} call=${call} />
         ${call.state !== "answered" &&
         html`<span class="line" data-group="ringing">
           ${call.state === "held" && html`<${Icon} name="held" />`}${CALL_STATES[call.state]}
         </span>`}
       </th>
-      <td role="cell" data-label=${TEXT.agent}>${agent?.display_name ?? "–"}</td>
-      <td role="cell" data-label=${TEXT.queue}>${queue?.display_name ?? call.queue_name ?? TEXT.noQueueName}</td>
-      <td role="cell" class="number" data-label=${TEXT.time}><${Counter} since=${since} /></td>
+      <td role="cell">
+        ${agent?.display_name ?? "–"}
+        <span class="line minor">${queue?.display_name ?? call.queue_name ?? TEXT.noQueueName}</span>
+      </td>
+      <td role="cell" class="number"><${Counter} since=${since} /></td>
     </tr>
   `;
 }

@@ -11,7 +11,10 @@ const CONNECT_SECONDS = 10;
 const GRACE_SECONDS = 5;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
-const FINAL_CODES = new Set(["not_authenticated", "not_allowed"]);
+// So many frames may be on their way unacknowledged: a reader this far behind is not sent any more.
+const CREDIT = 200;
+const ACKNOWLEDGE_EVERY = 50;
+const REFUSED = { 4401: "not_authenticated", 4403: "not_allowed" };
 
 /** How long to wait before the `attempt`th retry: half certain, half chance, so that clients do not come in step. */
 export function retryDelay(attempt, random) {
@@ -35,6 +38,7 @@ export class Connection {
     this.offset = 0;
     this.silenceMs = CONNECT_SECONDS * 1000;
     this.attempt = 0;
+    this.unacknowledged = 0;
     this.socket = null;
     this.retryTimer = this.silenceTimer = this.staleTimer = null;
     this.told = "";
@@ -45,7 +49,7 @@ export class Connection {
     this.retryTimer = null;
     const socket = (this.socket = this.world.connect(this.url));
     socket.onmessage = (message) => this.#receive(JSON.parse(message.data));
-    socket.onclose = () => this.#lost();
+    socket.onclose = ({ code }) => (REFUSED[code] ? this.#refused(REFUSED[code]) : this.#lost());
     this.#expectWord(CONNECT_SECONDS * 1000);
     this.#tell();
   }
@@ -77,14 +81,14 @@ export class Connection {
         this.#setClock(frame.data.now);
         return this.#caughtUp(frame.seq, fromSnapshot(frame.data));
       case "resumed":
-        return this.#caughtUp(frame.seq, this.picture);
+        return this.#resumed(frame);
       case "event":
         return this.#event(frame);
       case "heartbeat":
         this.#setClock(frame.now);
-        return this.#heartbeat(frame.seq);
+        return this.#heartbeat(frame);
       case "error":
-        return this.#error(frame);
+        return this.#failed();
     }
   }
 
@@ -96,15 +100,22 @@ export class Connection {
 
   #catchUp() {
     this.synced = false;
-    this.#send(this.seq === null ? { type: "subscribe" } : { type: "resume", seq: this.seq });
+    this.unacknowledged = 0;
+    const begin = this.seq === null ? { type: "subscribe" } : { type: "resume", seq: this.seq };
+    this.#send({ ...begin, credit: CREDIT });
   }
 
   #caughtUp(seq, picture) {
-    this.seq = seq;
     this.synced = true;
     this.attempt = 0;
+    this.#reached(seq);
     this.#show(picture);
     this.#tell();
+  }
+
+  #resumed({ seq, prev }) {
+    if (prev > this.seq) return this.#catchUp();
+    this.#caughtUp(seq, this.picture);
   }
 
   #event({ seq, prev, event }) {
@@ -114,23 +125,32 @@ export class Connection {
       if (this.synced) this.#catchUp();
       return;
     }
-    this.seq = seq;
+    this.#reached(seq);
     this.#show(withEvent(this.picture, event));
     this.onEvent(event);
   }
 
-  #heartbeat(seq) {
+  #heartbeat({ seq, prev }) {
+    if (!this.synced || seq === undefined) return;
     // The last event before a silence was lost: no later one has shown the gap.
-    if (this.synced && seq > this.seq) this.#catchUp();
+    if (prev > this.seq) return this.#catchUp();
+    this.seq = Math.max(this.seq, seq);
   }
 
-  #error(frame) {
-    if (FINAL_CODES.has(frame.code)) return this.#refused(frame.code);
+  #failed() {
     // Our number is of no use to the server: start afresh.
     if (!this.synced && this.seq !== null) {
       this.seq = null;
       this.#catchUp();
     }
+  }
+
+  #reached(seq) {
+    this.seq = seq;
+    this.unacknowledged += 1;
+    if (this.unacknowledged < ACKNOWLEDGE_EVERY) return;
+    this.unacknowledged = 0;
+    this.#send({ type: "ack", seq });
   }
 
   #show(picture) {

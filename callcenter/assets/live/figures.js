@@ -113,7 +113,8 @@ function countWhere(rows, wanted) {
   return count;
 }
 
-function byName(a, b) {
+/** Order for people to read: by the name shown. */
+export function byName(a, b) {
   return a.display_name.localeCompare(b.display_name) || compare(a.name, b.name);
 }
 

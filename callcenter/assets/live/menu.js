@@ -1,14 +1,15 @@
 /** A small menu behind a button: Escape, a click elsewhere or leaving it by keyboard closes it. */
 
-import { Component, html } from "./html.js";
+import { Component, createRef, html } from "./html.js";
 import { Icon } from "./icons.js";
 
 export class Menu extends Component {
   state = { open: false, asking: "" };
+  root = createRef();
 
   componentDidMount() {
     this.outside = (event) => {
-      if (this.state.open && !this.base.contains(event.target)) this.close();
+      if (this.state.open && !this.root.current.contains(event.target)) this.close();
     };
     document.addEventListener("pointerdown", this.outside);
   }
@@ -24,7 +25,7 @@ export class Menu extends Component {
   choose({ name, act, confirm }) {
     if (confirm && this.state.asking !== name) return this.setState({ asking: name });
     this.close();
-    this.base.querySelector(".menu-button").focus();
+    this.root.current.querySelector(".menu-button").focus();
     act();
   }
 
@@ -32,23 +33,23 @@ export class Menu extends Component {
     if (!this.state.open) return;
     if (event.key === "Escape") {
       this.close();
-      this.base.querySelector(".menu-button").focus();
+      this.root.current.querySelector(".menu-button").focus();
     }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const items = [...this.base.querySelectorAll(".menu-item")];
+    const items = [...this.root.current.querySelectorAll(".menu-item")];
     const at = items.indexOf(document.activeElement);
     items.at((at + step) % items.length)?.focus();
   }
 
   left(event) {
-    if (event.relatedTarget && !this.base.contains(event.relatedTarget)) this.close();
+    if (event.relatedTarget && !this.root.current.contains(event.relatedTarget)) this.close();
   }
 
   render({ label, items }, { open, asking }) {
     return html`
-      <div class="menu" onKeyDown=${(event) => this.key(event)} onFocusOut=${(event) => this.left(event)}>
+      <div ref=${this.root} class="menu" onKeyDown=${(event) => this.key(event)} onFocusOut=${(event) => this.left(event)}>
         <button
           type="button" class="menu-button" aria-label=${label} aria-expanded=${String(open)}
           onClick=${() => this.setState({ open: !open, asking: "" })}

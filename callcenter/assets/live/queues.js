@@ -43,7 +43,7 @@ export function Overview({ picture }) {
 
 function Figure({ name, label, group, alarm, children }) {
   return html`
-    <div class=${`figure ${alarm ? "alarm" : ""}`} data-figure=${name} data-group=${group}>
+    <div class=${alarm ? "figure alarmed" : "figure"} data-figure=${name} data-group=${group}>
       <span class="figure-label">${group && html`<span class="chip"><${Icon} name=${group} /></span>`}${label}</span>
       <strong class="figure-value">${children}</strong>
     </div>
@@ -72,9 +72,9 @@ export function Queues({ picture }) {
             <th colspan="3" scope="colgroup" role="columnheader">${TEXT.today}</th>
           </tr>
           <tr role="row">
-            ${[TEXT.waiting, TEXT.longestWait, TEXT.inProgress].map(Head)}
-            ${AGENT_COLUMNS.map(({ label }) => Head(label))}
-            ${[TEXT.offered, TEXT.answered, TEXT.abandoned].map(Head)}
+            ${[TEXT.waiting, TEXT.longestWait, TEXT.inProgress].map(head)}
+            ${AGENT_COLUMNS.map(({ label }) => label).map(head)}
+            ${[TEXT.offered, TEXT.answered, TEXT.abandoned].map(head)}
           </tr>
         </thead>
         <tbody role="rowgroup">
@@ -85,8 +85,8 @@ export function Queues({ picture }) {
   `;
 }
 
-function Head(label) {
-  return html`<th scope="col" role="columnheader" class="number">${label}</th>`;
+function head(label, index) {
+  return html`<th scope="col" role="columnheader" class=${index ? "number" : "number first"}>${label}</th>`;
 }
 
 function QueueRow({ queue, waiting, oldest, inProgress, agents, today }) {
@@ -97,7 +97,7 @@ function QueueRow({ queue, waiting, oldest, inProgress, agents, today }) {
         ${queue.display_name}
         ${queue.display_name !== queue.name && html`<span class="minor">${queue.name}</span>`}
       </th>
-      <${Cell} label=${TEXT.waiting} of="waiting" value=${waiting} strong=${waiting > 0} alarm=${stranded} />
+      <${Cell} label=${TEXT.waiting} of="waiting" value=${waiting} strong=${waiting > 0} alarm=${stranded} first />
       <td role="cell" class="number" data-label=${TEXT.longestWait} data-figure="oldest">
         ${oldest
           ? html`<${Counter} since=${oldest} limit=${queue.service_level_seconds} limitText=${TEXT.overServiceLevel} />`

@@ -80,9 +80,9 @@ export const TEXT = {
   queue: gettext("Queue"),
   caller: gettext("Caller"),
   agent: gettext("Agent"),
+  extension: gettext("Extension"),
   place: gettext("Place"),
   wait: gettext("Wait"),
-  status: gettext("Status"),
   time: gettext("Time"),
   today: gettext("Today"),
   now: gettext("Now"),
@@ -99,9 +99,7 @@ export const TEXT = {
   filterByQueue: gettext("Filter by queue"),
   search: gettext("Search name or extension"),
   clearFilter: gettext("Clear the filter"),
-  inQueue: gettext("Waiting in the queue"),
   overServiceLevel: gettext("longer than the service level"),
-  none: gettext("none"),
   noQueueName: gettext("No queue"),
   unknownCaller: gettext("Unknown caller"),
   loading: gettext("Loading the live picture…"),
@@ -120,7 +118,6 @@ export const TEXT = {
   notAllowed: gettext("Your role may not see the live picture."),
   signInAgain: gettext("Sign in again"),
   dismiss: gettext("Dismiss"),
-  darkMode: gettext("Dark mode"),
   noSwitch: gettext("No switch yet"),
 };
 
@@ -140,7 +137,6 @@ export const afterThis = (next) => fill(gettext("Then: %(state)s"), { state: sta
 export const wrapUpLeft = (time) => fill(gettext("%(time)s left"), { time });
 export const ringingAt = (names) => fill(gettext("Ringing at %(agents)s"), { agents: names.join(", ") });
 export const actionsFor = (name) => fill(gettext("Actions for %(agent)s"), { agent: name });
-export const extension = (number) => fill(gettext("ext. %(number)s"), { number });
 export const missedCalls = (count) =>
   fill(ngettext("%(count)s missed call", "%(count)s missed calls", count), { count });
 export const confirmSignOut = (name) => fill(gettext("Really sign out %(agent)s?"), { agent: name });
