@@ -54,8 +54,8 @@ class Originate:
         self._dial(self.channel)
 
     def cancel(self, cause: str = "ORIGINATOR_CANCEL") -> None:
-        """Stop ringing."""
-        if self.channel is not None and self._done is not None:
+        """Stop ringing. A leg answered a moment ago is left to whoever waits for it."""
+        if self.channel is not None and self._done is not None and not self.channel.answered:
             self.switch.calls.hangup(self.channel, cause, "send_cancel")
 
     def _channel(

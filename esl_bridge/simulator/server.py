@@ -182,7 +182,7 @@ class Connection:
             self.say_goodbye(_GOODBYE)
 
     def _subscribe(self, word: str, argument: str) -> str:
-        if word in ("event", "myevents"):
+        if word == "event":
             return self.subscription.event(argument.replace(",", " ").split())
         if word == "nixevent":
             return self.subscription.nixevent(argument.split())

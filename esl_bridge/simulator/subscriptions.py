@@ -32,6 +32,7 @@ class Subscription:
         self._all = False
         self._native: set[str] = set()
         self._custom: set[str] = set()
+        self._nixed: set[str] = set()
         self._filters: list[tuple[bool, str, str]] = []
 
     # -- commands ---------------------------------------------------------------------------------
@@ -47,11 +48,13 @@ class Subscription:
         found = False
         custom = False
         for word in names:
+            self._nixed.discard(word if custom else word.upper())
             if custom:
                 self._custom.add(word)
                 found = True
             elif word.upper() == "ALL":
                 self._all = found = True
+                self._nixed.clear()
             elif word.upper() == "CUSTOM":
                 custom = True
                 self._native.add("CUSTOM")
@@ -68,16 +71,16 @@ class Subscription:
             return "-ERR no keywords supplied"
         custom = False
         for word in names:
-            if self._all and word.upper() != "ALL":
-                self._all, self._native = False, set(NATIVE) | {"CUSTOM"}
             if custom:
                 self._custom.discard(word)
+                self._nixed.add(word)
             elif word.upper() == "ALL":
                 self.clear()
             elif word.upper() == "CUSTOM":
                 custom = True
             else:
                 self._native.discard(word.upper())
+                self._nixed.add(word.upper())
         return "+OK events nixed"
 
     def noevents(self) -> str:
@@ -88,6 +91,7 @@ class Subscription:
         self._all = False
         self._native.clear()
         self._custom.clear()
+        self._nixed.clear()
 
     def filter(self, argument: str) -> str:
         """`filter [-]HEADER VALUE`, `filter delete HEADER [VALUE]`, `filter delete all`."""
@@ -118,12 +122,12 @@ class Subscription:
 
     def wants(self, event: Event) -> bool:
         """Whether this connection is to be sent the event."""
-        if not self._all:
-            if event.name not in self._native and not (event.subclass and event.subclass in self._custom):
-                return False
-            # CUSTOM in the list alone delivers no event that has a subclass.
-            if event.subclass and event.subclass not in self._custom and event.name == "CUSTOM":
-                return False
+        if event.name in self._nixed or (event.subclass and event.subclass in self._nixed):
+            return False
+        # CUSTOM in the list alone delivers no event that has a subclass.
+        by_subclass = event.subclass in self._custom if event.subclass else event.name in self._native
+        if not (self._all or by_subclass):
+            return False
         return self._passes(event) if self._filters else True
 
     def _passes(self, event: Event) -> bool:
