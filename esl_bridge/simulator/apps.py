@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .calls import Bridge, Program
+from .bridging import Bridge
+from .calls import Program
 from .channels import Channel
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class DialBridge(Blocking):
             ch.profile.created_us,
             callee_id_name=leg.profile.callee_id_name, callee_id_number=leg.profile.callee_id_number,
         )  # fmt: skip
-        calls.pair(ch, leg)
-        calls.join(Bridge(ch, leg, resume=lambda: calls.finished(ch, self)))
+        self.switch.bridges.pair(ch, leg)
+        self.switch.bridges.join(Bridge(ch, leg, resume=lambda: calls.finished(ch, self)))
 
     def leave(self) -> None:
         self._attempt.cancel()
@@ -156,7 +157,7 @@ class Apps:
         target = self.switch.calls.channels.get(data.rsplit(maxsplit=1)[-1] if data.split() else "")
         if target is None or target.down or target is ch:
             return None
-        self.switch.calls.uuid_bridge(ch, target, cause="PICKED_OFF")
+        self.switch.bridges.uuid_bridge(ch, target, cause="PICKED_OFF")
         return None
 
     def _eavesdrop(self, ch: Channel, data: str) -> Blocking | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from .dialstring import whole_number
 from .events import local_stamp
 
 if TYPE_CHECKING:
     from .apps import Blocking
-    from .calls import Bridge
+    from .bridging import Bridge
     from .clock import Timer
     from .transfer import AttendedTransfer
 
@@ -114,7 +115,9 @@ class Channel:
         self.variables["transfer_history"] = f"{history}|:{source}" if history else source
         self.variables["transfer_source"] = source
         if ":bl_xfer:" in source:
-            self.variables["max_forwards"] = str(int(self.variables.get("max_forwards", "71")) - 1)
+            self.variables["max_forwards"] = str(
+                whole_number(self.variables.get("max_forwards", "71"), 71) - 1
+            )
 
     def next_profile(self, now_us: int, **changes: str) -> None:
         """Start the next stage of the call; the times of the call go on."""

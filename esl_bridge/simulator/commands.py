@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .callcenter import QueueConfig
 from .callcenter.config import ConfigApi, json_lists
 from .channels import Channel, channel_block
-from .dialstring import split_quoted
+from .dialstring import split_quoted, whole_number
 from .events import local_stamp, percent_encode
 from .originate import DEFAULT_TIMEOUT, Originate
 from .transfer import AttendedTransfer
@@ -94,7 +94,8 @@ class Commands:
             w if w != "undef" else "" for w in [*rest, *[""] * 5][:5]
         ]
         dialplan = dialplan or "XML"
-        timeout = int(seconds) if seconds.isdecimal() and int(seconds) > 0 else DEFAULT_TIMEOUT
+        given = whole_number(seconds)
+        timeout = given if 0 < given <= 86_400 else DEFAULT_TIMEOUT
 
         def result(leg: Channel | None, cause: str) -> None:
             if leg is None:
@@ -161,7 +162,7 @@ class Commands:
         a, b = [*legs, None, None][:2]
         if a is None or b is None or a is b:
             return "-ERR Invalid uuid\n"
-        self.switch.calls.uuid_bridge(a, b)
+        self.switch.bridges.uuid_bridge(a, b)
         return f"+OK {b.uuid}\n"
 
     def _hold(self, argument: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _PAIRS = {"{": "}", "[": "]", "<": ">"}
@@ -49,7 +50,7 @@ def parse_dial_string(text: str) -> DialString:
     number = number.removeprefix("sip:")
     if not number:
         return DialString(rest, variables, error="INVALID_NUMBER_FORMAT")
-    return DialString(rest, variables, number, int(port_text) if port_text.isdecimal() else None)
+    return DialString(rest, variables, number, whole_number(port_text) or None)
 
 
 def parse_variables(text: str) -> dict[str, str]:
@@ -63,6 +64,11 @@ def parse_variables(text: str) -> dict[str, str]:
         if eq and key:
             result[key] = value
     return result
+
+
+def whole_number(text: str, default: int = 0) -> int:
+    """atoi for well-formed numbers of sane length; ``default`` for everything else."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,15}", text) else default
 
 
 def split_quoted(text: str, separator: str, limit: int = 0) -> list[str]:

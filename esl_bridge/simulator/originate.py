@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .channels import Channel, Profile, other_leg
-from .dialstring import DialString, parse_dial_string
+from .dialstring import DialString, parse_dial_string, whole_number
 
 if TYPE_CHECKING:
     from .switch import Switch
 
 DEFAULT_TIMEOUT = 60
+_LONGEST = 86_400
 # The thread that waits for the answer looks every 20 ms.
 _WAKE = 0.02
+# A desk phone that is told to answer by itself takes this long.
+_AUTO_ANSWER = 0.5
 
 Result = Callable[["Channel | None", str], None]
 
@@ -48,7 +51,8 @@ class Originate:
             switch.clock.call_later(0.0, lambda: self._finish(None, "NORMAL_TEMPORARY_FAILURE"))
             return
         limit = merged.get("originate_timeout") or merged.get("call_timeout") or merged.get("leg_timeout", "")
-        self._timeout = int(limit) if limit.isdecimal() and int(limit) > 0 else timeout
+        given = whole_number(limit)
+        self._timeout = given if 0 < given <= _LONGEST else timeout
         self.channel = self._channel(target, merged, caller_id, wanted)
         switch.calls.create(self.channel, outgoing=True)
         self._dial(self.channel)
@@ -102,7 +106,11 @@ class Originate:
         if ring.outcome == "reject":
             clock.call_later(ring.after, lambda: self._refuse(ch, "CALL_REJECTED"))
         elif ring.outcome == "answer":
-            clock.call_later(ring.after, lambda: self._answer(ch, ring.hangs_up_after))
+            auto = ch.variables.get("sip_auto_answer") == "true"
+            clock.call_later(
+                min(ring.after, _AUTO_ANSWER) if auto else ring.after,
+                lambda: self._answer(ch, ring.hangs_up_after),
+            )
 
     def _refuse(self, ch: Channel, cause: str) -> None:
         ch.profile = replace(ch.profile, network_addr="127.0.0.1")

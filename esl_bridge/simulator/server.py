@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from urllib.parse import unquote
 
+from .dialstring import whole_number
 from .events import Event
 from .subscriptions import Subscription
 from .switch import Switch
@@ -147,7 +148,7 @@ class Connection:
         length = headers.get("content-length", "")
         body = b""
         if length:
-            if not length.isdecimal() or int(length) > _MAX_BODY:
+            if not 0 <= whole_number(length, -1) <= _MAX_BODY:
                 return None
             body = await self.reader.readexactly(int(length))
         return lines[0].strip(), headers, body.decode("utf-8", "replace")

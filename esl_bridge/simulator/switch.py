@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 
 from .apps import Apps
+from .bridging import Bridges
 from .callcenter import CallCenter, QueueConfig
 from .calls import Calls
 from .channels import Channel, Profile
@@ -48,6 +49,7 @@ class Switch:
         self.rng = random.Random(f"{seed}/calls")  # noqa: S311
         self.bus = EventBus(clock, seed=seed, hostname=hostname)
         self.calls = Calls(self)
+        self.bridges = Bridges(self)
         self.apps = Apps(self)
         self.recordings = Recordings(self)
         self.eavesdrops = Eavesdrops(self)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .apps import Park
-from .calls import Bridge
+from .bridging import Bridge
 from .channels import Channel
 from .originate import Originate
 
@@ -51,7 +51,7 @@ class AttendedTransfer:
             return
         self.third = third
         third.consult = self
-        calls.pair(leg, third)
+        self.switch.bridges.pair(leg, third)
         leg.state = third.state = "CS_EXCHANGE_MEDIA"
         leg.times["Bridged"] = third.times["Bridged"] = calls.now_us()
         calls.set_callstate(leg, "ACTIVE")
@@ -82,7 +82,7 @@ class AttendedTransfer:
                 calls.hangup(third, "NORMAL_CLEARING")
             return
         outer.a.bridge = outer.b.bridge = None
-        calls.report_unbridge(outer.a, outer.b)
+        self.switch.bridges.report_unbridge(outer.a, outer.b)
         peer = outer.peer(leg)
         if third is None or third.down:
             self._attempt.cancel()
@@ -94,7 +94,7 @@ class AttendedTransfer:
         )
         calls.emit("CALL_UPDATE", third, {"Direction": "SEND"})
         if not peer.down:
-            calls.uuid_bridge(third, peer)
+            self.switch.bridges.uuid_bridge(third, peer)
 
     def _third_left(self, third: Channel) -> None:
         third.consult = self.third = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..channels import Channel, channel_block
+from ..dialstring import whole_number
 from .dispatch import Dispatcher
 from .member import MemberSession
 from .model import STATES, STATUSES, TIER_STATES, Agent, Member, Queue, QueueConfig, Tier
@@ -157,7 +158,7 @@ class CallCenter:
                 return "Invalid Agent Type!"
             agent.type = value
         elif key in _INTEGER_KEYS:
-            setattr(agent, key, int(value) if value.lstrip("-").isdecimal() else 0)
+            setattr(agent, key, whole_number(value))
         else:
             return "Invalid Agent Update KEY!"
         return ""
@@ -215,7 +216,7 @@ class CallCenter:
                 return "Invalid Tier State!"
             tier.state = value
         elif key in ("level", "position"):
-            setattr(tier, key, max(int(value), 1) if value.isdecimal() else 1)
+            setattr(tier, key, max(whole_number(value), 1))
         else:
             return "Invalid Tier Update KEY!"
         return ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..dialstring import split_quoted
+from ..dialstring import split_quoted, whole_number
 from .model import AGENT_COLUMNS, MEMBER_COLUMNS, QUEUE_COLUMNS, TIER_COLUMNS, Agent, Member, Queue, Tier
 
 if TYPE_CHECKING:
@@ -51,10 +51,6 @@ _GET_KEYS = ("status", "state", "uuid")
 
 def _answer(error: str) -> str:
     return f"-ERR {error}\n" if error else OK
-
-
-def _integer(text: str, default: int = 1) -> int:
-    return int(text) if text.isdecimal() else default
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, always: bool = False) -> str:
@@ -158,8 +154,8 @@ class ConfigApi:
     def _tier_add(self, args: list[str]) -> str:
         if len(args) < 2:
             return INVALID
-        level = _integer(args[2]) if len(args) > 2 else 1
-        position = _integer(args[3]) if len(args) > 3 else 1
+        level = whole_number(args[2], 1) if len(args) > 2 else 1
+        position = whole_number(args[3], 1) if len(args) > 3 else 1
         return _answer(self.center.add_tier(args[0], args[1], level, position))
 
     def _tier_set(self, args: list[str]) -> str:

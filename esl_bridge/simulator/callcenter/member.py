@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..apps import Blocking
 from ..channels import Channel
 from ..clock import Timer
+from ..dialstring import whole_number
 from .model import INSTANCE, Member, Queue
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class MemberSession(Blocking):
         self.joined = center.now()
         resumed = self._abandoned_before()
         base = ch.variables.get("cc_base_score", "")
-        self.row = resumed or self._new_row(int(base) if base.lstrip("-").isdecimal() else 0)
+        self.row = resumed or self._new_row(whole_number(base))
         ch.variables |= {
             "cc_side": "member", "cc_member_uuid": self.row.uuid,
             "cc_queue_joined_epoch": str(self.row.joined_epoch), "cc_queue": self.queue.name,

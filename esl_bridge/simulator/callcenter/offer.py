@@ -141,7 +141,7 @@ class Offer:
             center.switch.clock.call_later(_BRIDGE_DELAY, self._ended)
             return
         session.bridging = True
-        center.switch.calls.uuid_bridge(session.ch, leg)
+        center.switch.bridges.uuid_bridge(session.ch, leg)
         self.bridged = True
         self.member.state, self.member.bridge_epoch = "Answered", center.now()
         self.member.serving_agent, self.member.serving_system = self.agent_name, INSTANCE
