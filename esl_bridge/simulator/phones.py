@@ -35,7 +35,10 @@ class PhoneRule:
     talk: Range | None = None
 
     def __post_init__(self) -> None:
-        re.compile(self.number)
+        try:
+            re.compile(self.number)
+        except re.error as error:
+            raise ValueError(f"a phone's number {self.number!r} is no pattern: {error}") from error
         unknown = set(self.chances) - set(OUTCOMES)
         if unknown:
             raise ValueError(f"unknown phone outcome {sorted(unknown)}; choose from {', '.join(OUTCOMES)}")

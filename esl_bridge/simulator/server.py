@@ -41,6 +41,11 @@ class EslServer:
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def client_count(self) -> int:
+        """Clients connected now."""
+        return len(self._connections)
+
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; the port (chosen by the system for 0) is returned. OSError when it is taken."""
         self._server = await asyncio.start_server(self._accept, host, port, limit=_MAX_HEAD)

@@ -236,7 +236,7 @@ async def test_a_client_that_does_not_read_is_disconnected(switch: Switch) -> No
         for _ in range(500):
             switch.bus.emit("MESSAGE", {"Filler": "x" * 20_000})
         await asyncio.sleep(0)
-        return len(server._connections) == 1
+        return server.client_count == 1
 
     async with asyncio.timeout(20):
         while not await lost():
