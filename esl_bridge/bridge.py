@@ -148,10 +148,15 @@ class Bridge:
             answer = await events.command(f"event plain {self.backend.subscription}")
             if not answer.startswith("+OK"):
                 raise EslRefused(f"the switch refused our subscription: {answer[:80]}")
-            await self._get_in_step(events, commands)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(events, commands), name="bridge-pump")
-                group.create_task(self._send_orders(commands, wake), name="bridge-orders")
+            try:
+                await self._get_in_step(events, commands)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._pump(events, commands), name="bridge-pump")
+                    group.create_task(self._send_orders(commands, wake), name="bridge-orders")
+            except* EslError:
+                # What was received before the line went is as true as ever.
+                await self._drain(events)
+                raise
 
     async def _get_in_step(self, events: EslConnection, commands: EslConnection) -> None:
         """Snapshot, then what happened meanwhile, then an end to what is gone."""
@@ -175,11 +180,11 @@ class Bridge:
         return self.backend.read_snapshot(replies, at)
 
     async def _drain(self, events: EslConnection) -> None:
-        """Apply what queued up while the snapshot was read; done when the line falls quiet."""
+        """Apply what has queued up; done when the line falls quiet or has ended."""
         while True:
             try:
                 batch = await asyncio.wait_for(events.next_events(BATCH), QUIET_SECONDS)
-            except TimeoutError:
+            except (TimeoutError, EslError):
                 return
             await self._take(batch)
 
@@ -199,7 +204,15 @@ class Bridge:
                 await self._get_in_step(events, commands)
 
     async def _take(self, batch: list[Event]) -> bool:
-        """Apply a batch, waiting for the database if it is away for a while; whether the switch restarted."""
+        """Apply a batch; whether the switch restarted.
+
+        Shielded, because a batch that was taken from the connection is nowhere else: when the session
+        ends in this moment it is applied all the same.
+        """
+        return await asyncio.shield(self._apply(batch))
+
+    async def _apply(self, batch: list[Event]) -> bool:
+        """Apply a batch, waiting for the database if it is away for a while."""
         for attempt in range(6):
             try:
                 taken = await self._db(self.applier.take, batch)

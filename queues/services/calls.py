@@ -232,7 +232,7 @@ def call_end(
         call.outcome = decide_outcome(Outcome(call.outcome), told)
     elif not call.outcome:
         answered = call.legs.filter(role=Leg.Role.CALLER, answered_at__isnull=False).exists()
-        call.outcome = Outcome.ANSWERED if answered else (Outcome.LOST if lost else Outcome.UNANSWERED)
+        call.outcome = Outcome.ANSWERED if answered else (Outcome.LOST if reconciled else Outcome.UNANSWERED)
     if call.outcome == Outcome.ABANDONED and not call.abandoned_while:
         call.abandoned_while = _abandoned_while(book, call)
     call_release(book, call=call, at=at)
