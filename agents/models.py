@@ -62,7 +62,7 @@ class Agent(models.Model):
     parked = models.BooleanField(default=False, help_text=_("The switch gives no call until told to."))
     call_id = models.UUIDField(null=True, blank=True)
     call_handled = models.BooleanField(default=False)
-    signed_in_extension = models.CharField(max_length=32, blank=True)
+    signed_in_extension = models.CharField(max_length=32, blank=True, validators=[validate_number])
     signed_in_queues = models.JSONField(default=list, blank=True)
     revision = models.BigIntegerField(default=1)
 
