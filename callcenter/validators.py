@@ -11,20 +11,20 @@ PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]*")
 NUMBER = re.compile(r"[0-9A-Za-z+*#._-]{1,32}")
 
 validate_switch_name = RegexValidator(
-    re.compile(SWITCH_NAME.pattern + r"\Z"),
+    re.compile(r"\A" + SWITCH_NAME.pattern + r"\Z"),
     _("Letters, digits and . _ @ + - only, starting with a letter or a digit, 64 characters at most."),
     code="unsafe_name",
 )
 validate_dial_string = RegexValidator(
-    re.compile(DIAL_STRING.pattern + r"\Z"),
+    re.compile(r"\A" + DIAL_STRING.pattern + r"\Z"),
     _("No control characters, quotes, backslashes or vertical bars, 255 characters at most."),
     code="unsafe_dial_string",
 )
 validate_printable = RegexValidator(
-    re.compile(PRINTABLE.pattern + r"\Z"), _("No control characters."), code="control_characters"
+    re.compile(r"\A" + PRINTABLE.pattern + r"\Z"), _("No control characters."), code="control_characters"
 )
 validate_number = RegexValidator(
-    re.compile(NUMBER.pattern + r"\Z"),
+    re.compile(r"\A" + NUMBER.pattern + r"\Z"),
     _("Digits, letters and + * # . _ - only, 32 characters at most."),
     code="unsafe_number",
 )
