@@ -69,6 +69,7 @@ class Calls:
         self.sessions += 1
         self.channels[ch.uuid] = ch
         ch.times["Created"] = self.now_us()
+        ch.initial = ch.profile
         ch.variables = {
             "direction": ch.direction,
             **({"is_outbound": "true"} if outgoing else {}),

@@ -71,6 +71,7 @@ class Channel:
     profile: Profile
     number: str
     session_id: int
+    initial: Profile | None = None
     port: int | None = None
     variables: dict[str, str] = field(default_factory=dict)
     state: str = "CS_INIT"

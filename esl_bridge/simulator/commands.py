@@ -372,7 +372,7 @@ def _originate_words(argument: str) -> list[str]:
 
 def channel_row(switch: Switch, ch: Channel) -> dict[str, str]:
     """One row of `show channels as json`, columns in order."""
-    p = ch.profile
+    p, first = ch.profile, ch.initial or ch.profile
     media = {"codec": "PCMU", "rate": "8000", "bit_rate": "64000"} if ch.answered else {}
     row = {
         "uuid": ch.uuid, "direction": ch.direction, "created": local_stamp(ch.times["Created"] / 1e6),
@@ -388,6 +388,10 @@ def channel_row(switch: Switch, ch: Channel) -> dict[str, str]:
         "callstate": ch.callstate, "callee_name": p.callee_id_name, "callee_num": p.callee_id_number,
         "callee_direction": "SEND" if ch.sent_callee[1] else "", "call_uuid": ch.call_uuid,
         "sent_callee_name": ch.sent_callee[0], "sent_callee_num": ch.sent_callee[1],
-        "initial_cid_name": p.orig_name, "initial_cid_num": p.orig_number, "initial_ip_addr": "",
-        "initial_dest": ch.number, "initial_dialplan": "", "initial_context": "default",
+        "initial_cid_name": first.caller_id_name,
+        "initial_cid_num": first.caller_id_number,
+        "initial_ip_addr": first.network_addr,
+        "initial_dest": first.destination,
+        "initial_dialplan": first.dialplan,
+        "initial_context": first.context,
     }  # fmt: skip

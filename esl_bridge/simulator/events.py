@@ -55,7 +55,7 @@ Listener = Callable[["Event"], None]
 
 def percent_encode(value: str) -> str:
     """Encode one header value as `event plain` does (switch_url_encode with its own unsafe set)."""
-    return "".join([_ESCAPED[byte] for byte in value.encode("utf-8", "surrogateescape")])
+    return "".join([_ESCAPED[byte] for byte in value.encode("utf-8", "replace")])
 
 
 class Event:
@@ -86,7 +86,7 @@ class Event:
                 lines.append("\n")
                 payload = "".join(lines).encode()
             else:
-                body = self.body.encode("utf-8", "surrogateescape")
+                body = self.body.encode("utf-8", "replace")
                 lines.append(f"Content-Length: {len(body)}\n\n")
                 payload = "".join(lines).encode() + body
             self._plain = _frame(payload, b"text/event-plain")
@@ -99,7 +99,7 @@ class Event:
                 (k, v[7:].split("|:") if v.startswith("ARRAY::") else v) for k, v in self._items()
             ]
             if self.body is not None:
-                fields.append(("Content-Length", str(len(self.body.encode("utf-8", "surrogateescape")))))
+                fields.append(("Content-Length", str(len(self.body.encode("utf-8", "replace")))))
                 fields.append(("_body", self.body))
             dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
             text = "{" + ",".join([f"{dump(k)}:{dump(v)}" for k, v in fields]) + "}"

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from urllib.parse import unquote
 
+from .commands import Reply
 from .dialstring import whole_number
 from .events import Event
 from .subscriptions import Subscription
@@ -213,17 +214,22 @@ class Connection:
 
         self._busy = True
         try:
-            if line:
-                self.switch.api(line, done)
-            else:
-                done("-ERR no reply\n")
+            self._run(line, done)
             # A client that hangs up in a long command is noticed by its reader, not by this wait.
             text = await self._or_gone(output)
         finally:
             self._busy = False
-        body = text.encode("utf-8", "surrogateescape")
+        body = text.encode("utf-8", "replace")
         self._write(b"Content-Type: api/response\nContent-Length: %d\n\n%b" % (len(body), body))
         self._wake.set()
+
+    def _run(self, line: str, done: Reply) -> None:
+        """A defect in one command must not cost the client its connection, nor the others theirs."""
+        try:
+            self.switch.api(line, done)
+        except Exception:
+            log.exception("command failed: %.200s", line)
+            done("-ERR Internal error\n")
 
     async def _or_gone(self, output: asyncio.Future[str]) -> str:
         while True:

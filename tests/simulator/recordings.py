@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import dataclass, field
@@ -77,7 +78,9 @@ def parse(raw: bytes) -> list[Headers]:
 
 def load(name: str) -> Recording:
     """A recording by its name. Times of commands come from the API event each of them raised."""
-    events = parse((RECORDINGS / f"{name}.esl").read_bytes())
+    file = RECORDINGS / f"{name}.esl"
+    raw = file.read_bytes() if file.exists() else gzip.decompress(Path(f"{file}.gz").read_bytes())
+    events = parse(raw)
     events.sort(key=lambda event: int(event["Event-Sequence"]))
     rows = [
         json.loads(line) for line in (RECORDINGS / f"{name}.commands.jsonl").read_text().splitlines() if line

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from esl_bridge.simulator.events import Event
+
 from .desk import START, Desk
 
 NOBODY = "0b9eb1a5-0000-4000-8000-000000000001"
@@ -304,3 +306,32 @@ def test_state_if_waiting_compares_and_sets() -> None:
     desk.agent("1001", "support")
     assert desk.cc("agent set state_if_waiting 1001 Idle") == "+OK\n"
     assert desk.cc("agent set state_if_waiting 1001 Idle") == "-ERR Agent not found!\n"
+
+
+def test_an_inbound_caller_is_listed_with_the_number_it_dialled() -> None:
+    desk = Desk(support={})
+    desk.switch.dids["95500"] = "queue-support"
+    desk.switch.incoming("13911112222", "Anna Berg", "95500")
+    desk.clock.advance(1)
+    (row,) = json.loads(desk.api("show channels as json"))["rows"]
+    assert (row["direction"], row["initial_dest"], row["dest"]) == ("inbound", "95500", "queue-support")
+    assert (row["cid_num"], row["cid_name"]) == ("13911112222", "Anna Berg")
+
+
+def test_a_configuration_source_that_fails_means_no_such_queue(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(name: str) -> None:
+        raise OSError("no database")
+
+    desk = Desk()
+    desk.switch.queue_source = broken
+    assert desk.cc("queue load support") == "-ERR Invalid Queue not found!\n"
+    assert "the configuration of queue support cannot be read" in caplog.text
+
+
+def test_half_a_surrogate_pair_harms_nobody() -> None:
+    desk = Desk()
+    assert desk.api('sim_queue q {"moh_sound": "\\ud800"}') == "+OK\n"
+    desk.caller("q")
+    (start,) = desk.named("PLAYBACK_START")
+    assert start["Playback-File-Path"] == "\ud800"
+    assert b"Playback-File-Path: %3F" in Event(start).plain()

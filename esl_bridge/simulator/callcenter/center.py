@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from .model import STATES, STATUSES, TIER_STATES, Agent, Member, Queue, QueueCon
 if TYPE_CHECKING:
     from ..switch import Switch
     from .offer import Offer
+
+log = logging.getLogger(__name__)
 
 _ORIGINS = {
     "agent-add": ("cc_agent_add", 915), "agent-status-change": ("cc_agent_update", 1043),
@@ -98,7 +101,12 @@ class CallCenter:
 
     def load_queue(self, name: str) -> Queue | None:
         """Read the queue's definition afresh; its counters start at 0. None when there is none."""
-        config: QueueConfig | None = self.switch.queue_source(name)
+        try:
+            config: QueueConfig | None = self.switch.queue_source(name)
+        except Exception:
+            # Whoever embeds the switch supplies this; the real one treats unreadable XML as no queue.
+            log.exception("the configuration of queue %s cannot be read", name)
+            return None
         if config is None:
             return None
         queue = Queue(config)
@@ -257,8 +265,8 @@ class CallCenter:
             tier.state = "Ready"
         for member in self.members:
             member.state, member.session_uuid = "Abandoned", ""
-        for name in tuple(self.queues):
-            del self.queues[name]
-        for name in self.switch.queue_configs:
+        loaded = [*self.switch.queue_configs, *self.queues]
+        self.queues.clear()
+        for name in dict.fromkeys(loaded):
             self.load_queue(name)
         self.dispatcher.wake()
