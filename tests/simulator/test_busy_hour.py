@@ -1,6 +1,6 @@
 """Everything at once: 60 callers, 8 agents, 2 queues, some impatient, beside the recording of it.
 
-Which agent takes which caller hangs on milliseconds here, so what is compared is the sum of it all.
+Which agent takes which caller hangs on milliseconds here; the sums do not, and are the same.
 """
 
 from __future__ import annotations
@@ -33,13 +33,19 @@ def test_every_one_of_sixty_callers_joins_once_and_leaves_once(hour: tuple[Recor
         assert joined == left
 
 
-def test_callers_are_served_about_as_well_as_they_were(hour: tuple[Recording, Played]) -> None:
-    recorded, simulated = (
-        Counter(e["CC-Cause"] for e in of(side.events, "member-queue-end")) for side in hour
-    )
-    assert set(recorded) == set(simulated)
-    for cause, count in recorded.items():
-        assert abs(simulated[cause] - count) <= 8, f"{simulated} beside {recorded}"
+@pytest.mark.parametrize(
+    ("action", "header"),
+    [
+        ("member-queue-end", "CC-Cause"),
+        ("bridge-agent-fail", "CC-Hangup-Cause"),
+        ("bridge-agent-end", "CC-Agent-Bridged"),
+        ("agent-offering", "CC-Action"),
+        ("members-count", "CC-Count"),
+    ],
+)
+def test_the_hour_adds_up_to_the_same(hour: tuple[Recording, Played], action: str, header: str) -> None:
+    recorded, simulated = (Counter(e[header] for e in of(side.events, action)) for side in hour)
+    assert simulated == recorded
 
 
 def test_every_offer_ends_as_an_answer_or_a_failure_or_was_lost_in_a_race(
@@ -49,11 +55,6 @@ def test_every_offer_ends_as_an_answer_or_a_failure_or_was_lost_in_a_race(
     ends = Counter(e["CC-Agent"] for e in of(hour[1].events, "bridge-agent-end", "bridge-agent-fail"))
     assert sum(offers.values()) > 60
     assert all(0 <= offers[agent] - ends[agent] <= 3 for agent in offers)
-
-
-def test_failures_have_the_recorded_causes(hour: tuple[Recording, Played]) -> None:
-    recorded, simulated = ({e["CC-Hangup-Cause"] for e in of(s.events, "bridge-agent-fail")} for s in hour)
-    assert {"LOSE_RACE", "CALL_REJECTED"} <= simulated <= recorded | {"ORIGINATOR_CANCEL"}
 
 
 def test_each_action_has_headers_that_the_real_one_has(hour: tuple[Recording, Played]) -> None:

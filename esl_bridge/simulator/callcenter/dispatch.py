@@ -33,7 +33,6 @@ class Dispatcher:
         self.center = center
         self._timer: Timer | None = None
         self._rng = random.Random(f"{center.switch.seed}/dispatch")  # noqa: S311
-        self._last_tried: dict[str, tuple[int, int]] = {}
 
     def wake(self) -> None:
         """There is a row to look at."""
@@ -44,7 +43,6 @@ class Dispatcher:
         center = self.center
         if not center.members:
             self._timer = None
-            self._last_tried.clear()
             return
         self._timer = center.switch.clock.call_later(_TICK, self._tick)
         now = center.now()
@@ -81,8 +79,6 @@ class Dispatcher:
             queue.last_agent_exist = center.switch.clock.now()
             if self._eligible(agent, tier, queue):
                 self._offer(member, queue, tier, agent)
-                if strategy == "ring-progressively":
-                    queue.progressed[member.uuid] = center.switch.clock.now()
                 if strategy != "ring-all":
                     break
 
@@ -97,7 +93,8 @@ class Dispatcher:
         strategy = queue.config.strategy
         if strategy == "ring-progressively":
             delay = queue.config.ring_progressively_delay or 10
-            last = queue.progressed.get(member.uuid)
+            session = self.center.sessions.get(member.uuid)
+            last = session.last_rung if session is not None else None
             if last is not None and self.center.switch.clock.now() - last < delay:
                 # Nobody more is rung yet, but those who are there count as seen.
                 if rows:
@@ -115,7 +112,8 @@ class Dispatcher:
         if strategy == "round-robin":
             return iter(self._continue_after(rows, self._place_of(queue, queue.last_offered)))
         if strategy == "top-down":
-            after = [r for r in rows if _place(r) > self._last_tried.get(member.uuid, (0, 0))]
+            session = self.center.sessions.get(member.uuid)
+            after = [r for r in rows if session is not None and _place(r) > session.last_tried]
             return iter(after if any(self._eligible(a, t, queue) for t, a in after) else rows)
         return iter(rows)
 
@@ -150,7 +148,7 @@ class Dispatcher:
         if queue.config.strategy not in _RING_MANY:
             member.state, member.serving_agent = "Trying", agent.name
         queue.last_offered = agent.name
-        self._last_tried[member.uuid] = (tier.level, tier.position)
+        session.last_tried, session.last_rung = (tier.level, tier.position), center.switch.clock.now()
         center.set_agent("state", agent.name, "Receiving")
         for other in center.tiers:
             if other.agent == agent.name and other.state in ("Ready", "No Answer"):

@@ -25,6 +25,9 @@ class MemberSession(Blocking):
         self.reason = ""
         self.bridging = False
         self.over = False
+        # Where top-down and ring-progressively are with this member.
+        self.last_tried = (0, 0)
+        self.last_rung: float | None = None
         self._timer: Timer | None = None
 
     def enter(self) -> None:

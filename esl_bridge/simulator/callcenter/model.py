@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 STATUSES = ("Logged Out", "Available", "Available (On Demand)", "On Break")
 STATES = ("Waiting", "Receiving", "In a queue call", "Idle", "Reserved")
@@ -153,7 +153,6 @@ class Queue:
     last_agent_exist: float = 0.0
     last_agent_exist_check: float = 0.0
     last_offered: str = ""
-    progressed: dict[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
