@@ -175,7 +175,7 @@ class Bridge:
         log.info("in step with switch %s at %s:%d", self.node, self.address.host, self.address.port)
 
     async def _read_snapshot(self, commands: EslConnection) -> Snapshot:
-        at = to_us(timezone.now())
+        at = to_us(self._now())
         replies = {line: await commands.api(line) for line in self.backend.snapshot_requests()}
         return self.backend.read_snapshot(replies, at)
 

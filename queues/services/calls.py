@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agents.models import Agent
 from agents.services import CallAtAgent, agent_missed_call, agent_report
@@ -19,6 +19,10 @@ from ..state import (
     offer_outcome,
 )
 from .book import Book
+
+
+# The switch's tables have whole seconds.
+SNAPSHOT_PRECISION = timedelta(seconds=1)
 
 
 def call_start(book: Book, *, channel: str, at: datetime, number: str, name: str, destination: str) -> Call:
@@ -51,7 +55,7 @@ def call_queue(
     """A caller joins a queue: a new queue entry. Told again, it is no change."""
     known = book.call_for(member)
     if known is not None and known.state in LIVE_STATES:
-        return known
+        return known if known.queued_at is None else _earlier(book, known, "queued_at", at)
     call = book.call_on(channel)
     if call is not None and call.member_uuid:
         # The same channel queues once more: the first entry's story ends where the next begins.
@@ -77,6 +81,9 @@ def call_offer(book: Book, *, call: Call, agent: Agent, at: datetime, reconciled
     """The engine offers a call to an agent. Told again, it is no change."""
     for offer in book.open_offers(call):
         if offer.agent_id == agent.pk:
+            if offer.reconciled and at < offer.offered_at:
+                offer.offered_at = at
+                offer.save(update_fields=["offered_at"])
             return offer
     _close_stale_offers(book, agent, at, but=call)
     offer = Offer(call=call, agent=agent, offered_at=at, reconciled=reconciled)
@@ -92,6 +99,7 @@ def call_offer(book: Book, *, call: Call, agent: Agent, at: datetime, reconciled
 def call_answer(book: Book, *, call: Call, agent: Agent, leg: str, at: datetime) -> None:
     """The agent picked up."""
     if call.agent_leg == leg and call.answered_at is not None:
+        _earlier(book, call, "answered_at", at)
         return
     offer = next((o for o in book.open_offers(call) if o.agent_id == agent.pk), None)
     if offer is None:
@@ -149,6 +157,8 @@ def call_bridge(book: Book, *, call: Call, other: str, at: datetime) -> None:
             call.bridged_at = at
             call.outcome = decide_outcome(Outcome(call.outcome), Outcome.ANSWERED)
             book.mark(call, at)
+        else:
+            _earlier(book, call, "bridged_at", at)
         return
     if call.partner_leg != other:
         call.partner_leg = other
@@ -263,6 +273,17 @@ def _leg_known(call: Call, leg: str, agent: Agent, at: datetime) -> None:
         Leg.objects.create(
             call=call, channel_uuid=leg, role=Leg.Role.AGENT, agent=agent, created_at=at, answered_at=at
         )
+
+
+def _earlier(book: Book, call: Call, field: str, at: datetime) -> Call:
+    """A call found in a snapshot has the snapshot's times; the event that follows knows better."""
+    if call.reconciled and at < getattr(call, field):
+        setattr(call, field, at)
+        book.mark(call, at)
+    elif call.reconciled and field == "queued_at" and at - getattr(call, field) < SNAPSHOT_PRECISION:
+        call.queued_at = at
+        book.mark(call, at)
+    return call
 
 
 def _close_offer(offer: Offer, outcome: OfferOutcome, at: datetime, *, cause: str = "") -> None:

@@ -66,12 +66,11 @@ def handles(kind: type[F]) -> Callable[[Handler[F]], Handler[F]]:
 
 @handles(sw.MemberQueued)
 def _member_queued(book: Book, fact: sw.MemberQueued) -> None:
-    _call(book, fact)
+    _queued(book, fact)
 
 
-def _call(book: Book, fact: sw.MemberFact) -> Call:
-    """The call of this queue entry, entered now if its beginning was missed."""
-    return book.call_for(fact.member) or calls.call_queue(
+def _queued(book: Book, fact: sw.MemberFact) -> Call:
+    return calls.call_queue(
         book,
         member=fact.member,
         channel=fact.channel,
@@ -81,6 +80,15 @@ def _call(book: Book, fact: sw.MemberFact) -> Call:
         number=fact.number,
         name=fact.name,
     )
+
+
+def _call(book: Book, fact: sw.MemberFact) -> Call:
+    """The call of this queue entry, entered now if its beginning was missed."""
+    call = book.call_for(fact.member)
+    if call is None:
+        call = _queued(book, fact)
+        call.reconciled = True
+    return call
 
 
 @handles(sw.MemberLeft)

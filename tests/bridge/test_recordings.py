@@ -68,6 +68,7 @@ async def bridged(switch: RecordedSwitch, *, seconds: float = 30) -> Bridge:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    assert bridge.applier.counts["failed"] == bridge.applier.counts["undecodable"] == 0
     return bridge
 
 
