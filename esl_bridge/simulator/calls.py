@@ -108,6 +108,8 @@ class Calls:
         self.emit("CHANNEL_ANSWER", ch)
         ch.variables["endpoint_disposition"] = "ANSWER"
         self.set_callstate(ch, "ACTIVE")
+        if ch.watcher is not None:
+            ch.watcher()
 
     def set_callstate(self, ch: Channel, state: str) -> None:
         """Change the call state and report it (CHANNEL_CALLSTATE carries no variables)."""
@@ -179,6 +181,8 @@ class Calls:
         ch.call_uuid = ch.variables["call_uuid"] = ch.uuid
         self.switch.eavesdrops.target_gone(ch)
         self.switch.callcenter.untrack(ch)
+        if ch.watcher is not None:
+            ch.watcher()
         self.release(ch, 0)
 
     def hold_session(self, ch: Channel) -> None:

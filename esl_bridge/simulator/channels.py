@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,8 @@ class Channel:
     settled: bool = False
     torn_down: bool = False
     locks: int = 0
+    # Told when the channel is answered and when it is over.
+    watcher: Callable[[], None] | None = None
     recordings: list[str] = field(default_factory=list)
     talk_timer: Timer | None = None
     sent_callee: tuple[str, str] = ("", "")

@@ -18,12 +18,15 @@ Callback = Callable[[], None]
 class Timer:
     """A pending callback; ``cancel`` is safe at any moment, also after it has run."""
 
-    __slots__ = ("_callback", "handle", "when")
+    __slots__ = ("_callback", "_forget", "handle", "when")
 
-    def __init__(self, when: float, callback: Callback) -> None:
+    def __init__(
+        self, when: float, callback: Callback, forget: Callable[[Timer], None] | None = None
+    ) -> None:
         self.when = when
         self.handle: asyncio.TimerHandle | None = None
         self._callback: Callback | None = callback
+        self._forget = forget
 
     @property
     def active(self) -> bool:
@@ -35,6 +38,8 @@ class Timer:
         self._callback = None
         if self.handle is not None:
             self.handle.cancel()
+        if self._forget is not None:
+            self._forget(self)
 
     def run(self) -> None:
         """Run the callback once, unless cancelled. Only a clock calls this."""
@@ -72,7 +77,7 @@ class RealClock:
         return self._epoch + (self._loop.time() - self._started) * self.speed
 
     def call_later(self, delay: float, callback: Callback) -> Timer:
-        timer = Timer(self.now() + delay, callback)
+        timer = Timer(self.now() + delay, callback, self._pending.discard)
 
         def fire() -> None:
             self._pending.discard(timer)
@@ -80,14 +85,11 @@ class RealClock:
 
         timer.handle = self._loop.call_later(max(delay, 0.0) / self.speed, fire)
         self._pending.add(timer)
-        if len(self._pending) > 10_000:
-            self._pending = {t for t in self._pending if t.active}
         return timer
 
     def close(self) -> None:
-        for timer in self._pending:
+        for timer in tuple(self._pending):
             timer.cancel()
-        self._pending.clear()
 
 
 class VirtualClock:

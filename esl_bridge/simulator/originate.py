@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 60
 _LONGEST = 86_400
-# The thread that waits for the answer looks every 20 ms.
+# The thread that waits for the answer wakes up every 20 ms.
 _WAKE = 0.02
 # A desk phone that is told to answer by itself takes this long.
 _AUTO_ANSWER = 0.5
@@ -41,6 +41,7 @@ class Originate:
         self.channel: Channel | None = None
         self._done: Result | None = done
         self._originator = originator
+        self._woken = False
         target = parse_dial_string(dial)
         merged = {**(variables or {}), **target.variables}
         if target.error:
@@ -132,18 +133,22 @@ class Originate:
         self.switch.apps.on_answer(ch)
 
     def _watch(self, ch: Channel) -> None:
-        """The waiting thread: it sees an answer one wake-up late, and the end of a channel when it is over."""
+        """The waiting thread: it sees the answer, or the end, one wake-up late."""
 
         def look() -> None:
-            if ch.torn_down:
-                self.switch.calls.release(ch)
-                self._finish(None, ch.hangup_cause)
-            elif ch.answered and not ch.down:
-                self.switch.calls.release(ch)
+            if self._done is None:
+                return
+            ch.watcher = None
+            self.switch.calls.release(ch)
+            if ch.answered and not ch.down:
                 self._finish(ch, "SUCCESS")
             else:
-                self.switch.clock.call_later(_WAKE, look)
+                self._finish(None, ch.hangup_cause)
 
+        ch.watcher = lambda: None if self._woken else self._wake(look)
+
+    def _wake(self, look: Callable[[], None]) -> None:
+        self._woken = True
         self.switch.clock.call_later(_WAKE, look)
 
     def _finish(self, ch: Channel | None, cause: str) -> None:

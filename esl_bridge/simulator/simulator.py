@@ -89,5 +89,10 @@ class Simulator:
         await self._server.stop()
         await asyncio.sleep(_RESTART_SECONDS / self.speed)
         self.switch.restart()
-        await self._server.start(*self._address)
+        try:
+            await self._server.start(*self._address)
+        except OSError:
+            log.exception("the simulated switch cannot open port %d again", self._address[1])
+            await self.stop()
+            return
         log.info("the simulated switch is up again on port %d", self._address[1])
