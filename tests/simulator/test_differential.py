@@ -43,13 +43,15 @@ VARIABLES = re.compile(
 EPOCH = re.compile(r"1795\d{6}")
 MICROSECONDS = re.compile(r"1795\d{12}")
 
-# (recording or "*", header): why the simulator differs there.
+# (recording, header): why the simulator differs there. A difference that is gone must leave this list.
+_RESET = "the module resets it at another moment of the end, in a race of two threads"
 ACCEPTED = {
-    ("*", "Caller-Channel-Hold-Accum"): "microseconds of jitter of the real clock",
-    (
-        "*",
-        "Channel-Call-UUID",
-    ): "which moment of a second bridge's end resets it depends on a race of two threads",
+    ("cc_hold_transfer_record", "Caller-Channel-Hold-Accum"): "microseconds of jitter of the real clock",
+    ("cc_uuid_standby", "Channel-Call-UUID"): "UNPARK came just before the legs were joined",
+    ("cc_switch_restart_before", "Channel-Call-UUID"): _RESET,
+    ("cc_attended_transfer", "Channel-Call-UUID"): _RESET,
+    ("cc_monitor_modes", "Channel-Call-UUID"): _RESET,
+    ("cc_monitor_modes", "Caller-Channel-Bridged-Time"): "member-queue-end came between two bridges",
     (
         "cc_attended_transfer",
         "Other-Leg-Channel-Progress-Time",
@@ -61,11 +63,8 @@ ACCEPTED = {
         "Channel-Call-State",
     ): "bridge-agent-end came 60 ms before the leg's own last events",
     ("cc_attended_transfer", "Caller-Channel-Hangup-Time"): "the same",
-    ("cc_monitor_modes", "Caller-Channel-Bridged-Time"): "member-queue-end came between two bridges",
     ("cc_conference", "Channel-Read-Codec-Name"): "the conference's mixing codec L16: there is no media here",
     ("cc_conference", "Channel-Read-Codec-Bit-Rate"): "the same",
-    ("cc_attended_transfer", "variable_hangup_cause"): "see Channel-Call-State",
-    ("cc_attended_transfer", "variable_sip_hangup_disposition"): "see Channel-Call-State",
 }
 # Durations in whole seconds may round differently, times differ by scheduling.
 SECONDS = {"variable_billsec", "variable_duration"}
@@ -170,6 +169,7 @@ def test_each_header_has_the_same_value(scenario: tuple[str, Recording, Played])
         for header in ("Caller-Transfer-Source", "variable_transfer_source"):
             learn(uuids, old.get(header, ""), new.get(header, ""))
     different: set[str] = set()
+    excused: set[str] = set()
     for what, old, new in compared:
         for header, value in old.items():
             if header.startswith("variable_"):
@@ -179,13 +179,14 @@ def test_each_header_has_the_same_value(scenario: tuple[str, Recording, Played])
                     continue
             elif VOLATILE.match(header):
                 continue
-            if not same(value, new[header], uuids) and not accepted(name, header):
+            if same(value, new[header], uuids):
+                continue
+            if (name, header) in ACCEPTED:
+                excused.add(header)
+            else:
                 different.add(f"{what}: {header} is {new[header]!r}, was {value!r}")
     assert different == set()
-
-
-def accepted(name: str, header: str) -> bool:
-    return ("*", header) in ACCEPTED or (name, header) in ACCEPTED
+    assert excused == {header for recording_name, header in ACCEPTED if recording_name == name}
 
 
 def test_agent_legs_and_callers_carry_the_call_centres_variables(
