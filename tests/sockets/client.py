@@ -24,11 +24,13 @@ class Closed(Exception):
 
 
 class SocketClient:
-    """One connection. `seq` is where the client is; `hear` checks that no frame was left out."""
+    """One connection. `seq` is where the client is, `events` all that it heard; `hear` checks that no frame
+    was left out."""
 
     def __init__(self, communicator: WebsocketCommunicator) -> None:
         self.communicator = communicator
         self.seq: int | None = None
+        self.events: list[dict[str, Any]] = []
 
     async def say(self, type: str, **fields: Any) -> None:
         await self.communicator.send_json_to({"type": type, **fields})
@@ -54,10 +56,17 @@ class SocketClient:
         if message["type"] != "snapshot":
             assert message["prev"] == self.seq, f"a gap: at {self.seq}, then {message}"
         self.seq = message["seq"]
+        if message["type"] == "event":
+            self.events.append(message["event"])
+
+    async def reach(self, seq: int) -> None:
+        """Hear everything on the way to `seq`, which a heartbeat names if nothing else does."""
+        while self.seq is None or self.seq < seq:
+            await self.hear()
 
     async def authenticate(self, token: str) -> dict[str, Any]:
         await self.say("authenticate", token=token)
-        return await self.hear()
+        return await self.hear("authenticated", "error")
 
     async def subscribe(self, **fields: Any) -> dict[str, Any]:
         await self.say("subscribe", **fields)
