@@ -42,7 +42,9 @@ bench: ## measure decoding and call throughput (ARGS="--json FILE")
 
 messages: ## collect the interface texts and compile the translations
 	@.ci/sync dev
-	@$(PYTHON_IN_VENV) manage.py makemessages --all --no-obsolete --no-wrap --ignore '.venv/*' --ignore 'var/*'
+	@for domain in django djangojs; do $(PYTHON_IN_VENV) manage.py makemessages --all --domain $$domain \
+		--no-obsolete --no-wrap --add-location file \
+		--ignore '.venv/*' --ignore 'var/*' --ignore 'tests/*' --ignore 'vendor/*' || exit 1; done
 	@$(PYTHON_IN_VENV) manage.py compilemessages --ignore '.venv/*'
 
 clean: ## remove everything that was installed or produced; var/ (your data) stays

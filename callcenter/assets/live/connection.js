@@ -67,7 +67,7 @@ export class Connection {
 
   get state() {
     if (this.synced) return "live";
-    if (this.heard === null) return "connecting";
+    if (this.picture === EMPTY) return "connecting";
     return this.world.now() - this.heard >= this.silenceMs ? "stale" : "reconnecting";
   }
 
