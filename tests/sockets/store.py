@@ -16,13 +16,11 @@ class Store:
         self.own_only = own_only
         self.wants_snapshot = False
         self.kept: dict[str, dict[Any, dict[str, Any]]] = {}
-        self.gone: dict[tuple[str, Any], int] = {}
         self.stats: dict[str, dict[str, Any]] = {}
 
     def begin(self, data: dict[str, Any]) -> None:
         """Take a snapshot: it replaces everything."""
         self.wants_snapshot = False
-        self.gone = {}
         self.kept = {kind: {_key(kind, row): row for row in data[kind]} for kind in KINDS}
         self.stats = {row["queue"]: row for row in data["stats"]}
 
@@ -38,19 +36,17 @@ class Store:
         kind = KIND_OF[entity]
         key = _key(kind, data)
         known = self.kept[kind].get(key)
-        newest = self.gone.get((kind, key), known["revision"] if known else 0)
-        if event["revision"] <= newest:
+        if known is not None and event["revision"] <= known["revision"]:
             return
         if what == "deleted" or (kind == "calls" and data["state"] == "ended"):
-            self._forget(kind, key, event["revision"])
+            self._forget(kind, key)
         else:
             self.kept[kind][key] = data
             if kind == "tiers" and data["queue"] not in self.kept["queues"]:
                 self.wants_snapshot = self.own_only
 
-    def _forget(self, kind: str, key: Any, revision: int) -> None:
+    def _forget(self, kind: str, key: Any) -> None:
         row = self.kept[kind].pop(key, None)
-        self.gone[kind, key] = revision
         if kind in ("agents", "queues"):
             reference = kind.removesuffix("s")
             self.kept["tiers"] = {k: t for k, t in self.kept["tiers"].items() if t[reference] != key}
@@ -60,17 +56,16 @@ class Store:
             self.kept["queues"].pop(row["queue"], None)
 
     def picture(self) -> dict[str, Any]:
-        """What a user would see: references to what is gone read as none, queues without figures as idle."""
-        calls = {key: self._without_gone(call) for key, call in self.kept["calls"].items()}
+        """What a user would see: references to what is not known read as none, queues without figures as idle."""
+        calls = {key: self._as_known(call) for key, call in self.kept["calls"].items()}
         stats = {queue: self.stats.get(queue, idle(queue)) for queue in self.kept["queues"]}
         return {**self.kept, "calls": calls, "stats": {} if self.own_only else stats}
 
-    def _without_gone(self, call: dict[str, Any]) -> dict[str, Any]:
-        gone = {key for kind, key in self.gone if kind in ("agents", "queues")}
+    def _as_known(self, call: dict[str, Any]) -> dict[str, Any]:
         return call | {
-            "agent": None if call["agent"] in gone else call["agent"],
-            "queue": None if call["queue"] in gone else call["queue"],
-            "offered_to": [agent for agent in call["offered_to"] if agent not in gone],
+            "agent": call["agent"] if call["agent"] in self.kept["agents"] else None,
+            "queue": call["queue"] if call["queue"] in self.kept["queues"] else None,
+            "offered_to": [agent for agent in call["offered_to"] if agent in self.kept["agents"]],
         }
 
 
