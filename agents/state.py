@@ -401,7 +401,7 @@ def decide(standing: Standing, given: Input, asked: Target | None = None) -> Dec
         case Act.RELEASE:
             return _release(standing, rule.reconciled)
         case Act.WRAP_UP:
-            return _arrive(standing, Standing(State.ACW, next=standing.next, resume=standing.resume))
+            return _arrive(standing, Standing(State.ACW, next=standing.next, resume=_before_call(standing)))
 
 
 def _wanted(given: Input, asked: Target | None) -> Target:
@@ -434,6 +434,12 @@ def _go_to(before: Standing, to: Target, *, reconciled: bool = False, returns: b
 def _settled(before: Standing) -> Target:
     """Where to come back to: LOGIN only passes, so it settles as not ready."""
     return Target(State.UNREADY, Sub.WAIT) if before.state is State.LOGIN else before.target
+
+
+def _before_call(before: Standing) -> Target | None:
+    """Where the agent was before the call; after-call work that it interrupted starts anew."""
+    back = before.resume
+    return None if back is not None and back.state is State.ACW else back
 
 
 def _pend(before: Standing, wanted: Target) -> Decision:

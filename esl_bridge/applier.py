@@ -14,7 +14,7 @@ from agents.models import Agent
 from agents.services import acw_sweep
 from agents.state import State
 from callcenter.clock import from_us
-from callcenter.switch import ConfigTouched, Fact
+from callcenter.switch import ChannelHungUp, ConfigTouched, Fact
 from queues.services import facts_apply
 
 from .backends.base import Backend
@@ -91,6 +91,8 @@ class Applier:
         self.seen = SeenEvents()
         self.counts: Counter[str] = Counter()
         self.last_at = 0
+        self.hung_up: set[str] | None = None
+        """While a set: takes up the channels whose end is told."""
 
     def take(self, events: Sequence[Event]) -> Taken:
         """Apply events in order.
@@ -103,6 +105,8 @@ class Applier:
         facts = [fact for event in fresh for fact in self._decode(event)]
         taken.config_touched = any(isinstance(f, ConfigTouched) for f in facts)
         taken.facts = len(facts)
+        if self.hung_up is not None:
+            self.hung_up.update(f.channel for f in facts if isinstance(f, ChannelHungUp))
         if self.event_time:
             for fact in facts:
                 self.sweep(fact.at)

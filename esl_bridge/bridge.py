@@ -161,16 +161,20 @@ class Bridge:
     async def _get_in_step(self, events: EslConnection, commands: EslConnection) -> None:
         """Snapshot, then what happened meanwhile, then an end to what is gone."""
         noted = await self._db(reconcile_begin, node=self.node)
+        hung_up = self.applier.hung_up = set()
         snapshot = await self._read_snapshot(commands)
         adopt = self.applier.adopt
         repairs = await self._db(reconcile_take, snapshot=snapshot, node=self.node, adopt=adopt)
         await self._drain(events)
         at = self._now()
-        settled = await self._db(reconcile_settle, noted=noted, snapshot=snapshot, node=self.node, at=at)
+        settled = await self._db(
+            reconcile_settle, noted=noted, snapshot=snapshot, node=self.node, at=at, hung_up=hung_up
+        )
         for line in (*repairs.done, *settled.done):
             log.info("reconciled %s: %s", self.node, line)
         await self._db(switch_node_report, name=self.node, connected=True)
         await self._db(switch_node_reconciled, name=self.node, at=timezone.now())
+        self.applier.hung_up = None
         self.in_step.set()
         log.info("in step with switch %s at %s:%d", self.node, self.address.host, self.address.port)
 

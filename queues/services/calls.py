@@ -20,7 +20,6 @@ from ..state import (
 )
 from .book import Book
 
-
 # The switch's tables have whole seconds.
 SNAPSHOT_PRECISION = timedelta(seconds=1)
 
@@ -57,8 +56,8 @@ def call_queue(
     if known is not None and known.state in LIVE_STATES:
         return known if known.queued_at is None else _earlier(book, known, "queued_at", at)
     call = book.call_on(channel)
-    if call is not None and call.member_uuid:
-        # The same channel queues once more: the first entry's story ends where the next begins.
+    if call is not None and (call.member_uuid or call.state != CallState.DIALLING):
+        # A channel that queues once more, or after a talk: the first story ends where the next begins.
         call_end(book, call=call, at=at, cause="REQUEUED", by="")
         call = None
     fresh = call is None

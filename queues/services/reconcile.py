@@ -9,7 +9,7 @@ and `reconcile_settle` ends what is left over.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -72,17 +72,22 @@ def reconcile_take(*, snapshot: Snapshot, node: str, adopt: bool = False) -> Rep
             if member.channel in snapshot.channels and member.state != "gone":
                 _take_member(book, member, snapshot, repairs)
                 book.flush()
-        _take_outside_calls(book, snapshot, repairs)
         if not adopt:
             _order_what_is_missing(node, snapshot, repairs)
     return repairs
 
 
-def reconcile_settle(*, noted: Noted, snapshot: Snapshot, node: str, at: datetime) -> Repairs:
-    """End what our record held before and the switch no longer has."""
+def reconcile_settle(
+    *, noted: Noted, snapshot: Snapshot, node: str, at: datetime, hung_up: Collection[str] = ()
+) -> Repairs:
+    """End what our record held before and the switch no longer has; enter what nobody told of.
+
+    `hung_up` are the channels whose end was told since the snapshot.
+    """
     repairs = Repairs()
     book = Book(node=node, by=BY_RECONCILE)
     with unit_of_work():
+        _take_outside_calls(book, snapshot, hung_up, repairs)
         for call in Call.objects.filter(pk__in=noted.calls, state__in=LIVE_STATES).order_by("started_at"):
             if call.channel_uuid not in snapshot.channels:
                 known = book.call(call.pk)
@@ -154,8 +159,11 @@ def _take_agent_of(
         repairs.done.append(f"call {call.pk} offered to {agent.name}: found ringing")
 
 
-def _take_outside_calls(book: Book, snapshot: Snapshot, repairs: Repairs) -> None:
-    """Channels of no call we know: each that began a call of its own is one outside queues."""
+def _take_outside_calls(book: Book, snapshot: Snapshot, hung_up: Collection[str], repairs: Repairs) -> None:
+    """Channels of no call we know: each that began a call of its own is one outside queues.
+
+    Last of all, because a caller may have queued while the tables of the snapshot were read one by one.
+    """
     known = set(
         Leg.objects.filter(call__node=book.node, channel_uuid__in=snapshot.channels).values_list(
             "channel_uuid", flat=True
@@ -164,7 +172,8 @@ def _take_outside_calls(book: Book, snapshot: Snapshot, repairs: Repairs) -> Non
     legs_of_agents = {a.leg for a in snapshot.agents.values() if a.leg}
     for seen in snapshot.channels.values():
         began = seen.call in ("", seen.channel) and seen.bridged_to not in known
-        if seen.channel in known or seen.channel in legs_of_agents or not began:
+        told_over = seen.channel in hung_up
+        if seen.channel in known or seen.channel in legs_of_agents or told_over or not began:
             continue
         call = calls.call_start(
             book,
