@@ -37,7 +37,7 @@ STATE_NAMES = {
     State.ACW: _("After-call work"),
 }
 SUB_STATE_NAMES = {
-    Sub.WAIT: _("Just signed in"),
+    Sub.WAIT: _("After sign-in"),
     Sub.DND: _("Do not disturb"),
     Sub.BREAK: _("Break"),
     Sub.AWAY: _("Away"),

@@ -55,7 +55,7 @@ def test_shows_the_queues_with_their_agents_and_no_traffic(dashboard: Page) -> N
 def test_shows_the_agents_with_their_state_in_words(dashboard: Page) -> None:
     expect(card(dashboard, "ben")).to_contain_text("Ready")
     expect(card(dashboard, "anna")).to_contain_text("Not ready")
-    expect(card(dashboard, "anna")).to_contain_text("Just signed in")
+    expect(card(dashboard, "anna")).to_contain_text("After sign-in")
     expect(card(dashboard, "chen")).to_contain_text("陈小红")
     expect(card(dashboard, "chen")).to_contain_text("1003")
     expect(card(dashboard, "emil")).to_contain_text("Signed out")

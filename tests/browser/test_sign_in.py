@@ -31,7 +31,7 @@ def test_a_supervisor_signs_out(open_page: OpenPage) -> None:
 def test_an_agent_sees_his_own_state(open_page: OpenPage) -> None:
     page = open_page("anna")
     expect(page.get_by_role("heading", name="Anna Kowalska")).to_be_visible()
-    expect(page.locator("[data-state=UNREADY]")).to_have_text("Not ready · Just signed in")
+    expect(page.locator("[data-state=UNREADY]")).to_have_text("Not ready · After sign-in")
     expect(page.get_by_text("1001")).to_be_visible()
 
 

@@ -89,13 +89,17 @@ function head(label, index) {
   return html`<th scope="col" role="columnheader" class=${index ? "number" : "number first"}>${label}</th>`;
 }
 
+function sameWord(a, b) {
+  return a.toLocaleLowerCase() === b.toLocaleLowerCase();
+}
+
 function QueueRow({ queue, waiting, oldest, inProgress, agents, today }) {
   const stranded = waiting > 0 && agents.ready === 0;
   return html`
     <tr role="row" data-queue=${queue.name}>
       <th scope="row" role="rowheader">
         ${queue.display_name}
-        ${queue.display_name !== queue.name && html`<span class="minor">${queue.name}</span>`}
+        ${!sameWord(queue.display_name, queue.name) && html`<span class="minor">${queue.name}</span>`}
       </th>
       <${Cell} label=${TEXT.waiting} of="waiting" value=${waiting} strong=${waiting > 0} alarm=${stranded} first />
       <td role="cell" class="number" data-label=${TEXT.longestWait} data-figure="oldest">
@@ -132,7 +136,7 @@ function Cell({ label, of, value, strong, alarm, first, children }) {
   const shade = value ? (strong ? "strong" : "") : "zero";
   return html`
     <td role="cell" class=${first ? "number first" : "number"} data-label=${label} data-figure=${of}>
-      ${children}<span class=${alarm ? "alarm" : shade}>${value ?? NO_FIGURE}</span>
+      <span class=${alarm ? "alarm" : shade}>${value ?? NO_FIGURE}</span>${children}
     </td>
   `;
 }

@@ -14,7 +14,7 @@ export const STATES = {
 };
 
 const SUB_STATES = {
-  WAIT: gettext("Just signed in"),
+  WAIT: gettext("After sign-in"),
   DND: gettext("Do not disturb"),
   BREAK: gettext("Break"),
   AWAY: gettext("Away"),
