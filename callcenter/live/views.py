@@ -106,16 +106,12 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     if role in STAFF_ROLES:
         return render(request, "live/dashboard.html", {"role": ROLE_NAMES[role]})
     if role is Role.AGENT:
-        return render(
-            request, "live/agent.html", {"role": ROLE_NAMES[role], **_own_state(request.user.agent)}
-        )
+        agent = Agent.objects.get(user=request.user.pk)
+        return render(request, "live/agent.html", {"role": ROLE_NAMES[role], **_own_state(agent)})
     raise PermissionDenied
 
 
 def _own_state(agent: Agent) -> dict[str, Any]:
-    standing = [STATE_NAMES[State(agent.state)]]
-    if agent.sub_state:
-        standing.append(SUB_STATE_NAMES[Sub(agent.sub_state)])
-    if agent.reason:
-        standing.append(agent.reason)
-    return {"agent": agent, "standing": standing}
+    sub_state = SUB_STATE_NAMES[Sub(agent.sub_state)] if agent.sub_state else ""
+    parts = [STATE_NAMES[State(agent.state)], sub_state, agent.reason]
+    return {"agent": agent, "standing": [part for part in parts if part]}
