@@ -6,14 +6,15 @@ import logging
 import uuid
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 
 from agents.models import Agent
 from agents.services import acw_sweep
 from agents.state import State
-from callcenter.clock import from_us
+from callcenter.clock import from_us, to_us
 from callcenter.switch import ChannelHungUp, ConfigTouched, Fact
 from queues.services import facts_apply
 
@@ -102,7 +103,7 @@ class Applier:
         """
         taken = Taken(restarted=any(self.seen.restarted(e) for e in events))
         fresh = self.seen.new(events)
-        facts = [fact for event in fresh for fact in self._decode(event)]
+        facts = [self._not_ahead(fact) for event in fresh for fact in self._decode(event)]
         taken.config_touched = any(isinstance(f, ConfigTouched) for f in facts)
         taken.facts = len(facts)
         if self.hung_up is not None:
@@ -126,6 +127,11 @@ class Applier:
             self.counts["undecodable"] += 1
             log.exception("event %s %s skipped: not decodable", event.name, event.subclass)
             return []
+
+    def _not_ahead(self, fact: Fact) -> Fact:
+        """A switch whose clock runs ahead must not put our deadlines off: its "now" is ours at the latest."""
+        now = to_us(timezone.now())
+        return fact if self.event_time or fact.at <= now else replace(fact, at=now)
 
     def _apply(self, facts: Sequence[Fact], taken: Taken) -> None:
         try:

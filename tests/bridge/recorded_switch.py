@@ -205,7 +205,9 @@ class RecordedSwitch:
             if self.cuts and self._at >= stop:
                 self.cuts.pop(0)
                 self._go_on_after_cut()
-                self._close_all()
+                # Half-closed: what was sent arrives, as with a switch that ends its sockets in order.
+                for each in list(self._writers):
+                    each.write_eof()
                 return
         self.played.set()
 
