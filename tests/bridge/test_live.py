@@ -60,7 +60,9 @@ async def test_a_call_goes_through_with_after_call_work_before_the_next(tmp_path
         await until(lambda: talking("1001"))
         switch.api(f"uuid_kill {first.uuid}")
         await until(lambda: state_of("1001") == (State.ACW, ""))
-        assert engine(switch, "1001")[1] == "Idle"
+        async with asyncio.timeout(5):
+            while engine(switch, "1001")[1] != "Idle":
+                await asyncio.sleep(0.01)
         waiting = await Call.objects.aget(channel_uuid=second.uuid)
         assert waiting.state == CallState.WAITING
         await until(lambda: talking("1001"))

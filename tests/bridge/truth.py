@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from dataclasses import dataclass, field
@@ -49,21 +50,27 @@ def recording_bytes(name: str) -> bytes:
 
 
 def raw_events(data: bytes) -> list[RawEvent]:
-    """Every event with where its bytes are."""
+    """Every readable event with where its bytes are."""
     events, i = [], 0
     while i < len(data):
         blank = data.index(b"\n\n", i)
         outer = dict(line.split(": ", 1) for line in data[i:blank].decode().strip().split("\n"))
         start, body_at = i, blank + 2
         i = body_at + int(outer.get("Content-Length", 0))
-        body = data[body_at:i]
-        if outer["Content-Type"] == "text/event-json":
-            events.append(RawEvent(start, i, json.loads(body)))
-        elif outer["Content-Type"] == "text/event-plain":
-            head = body.partition(b"\n\n")[0].decode()
-            pairs = (line.split(": ", 1) for line in head.split("\n") if ": " in line)
-            events.append(RawEvent(start, i, {k: unquote(v) for k, v in pairs}))
+        with contextlib.suppress(ValueError):
+            headers = _headers(outer["Content-Type"], data[body_at:i])
+            if isinstance(headers, dict) and headers:
+                events.append(RawEvent(start, i, headers))
     return events
+
+
+def _headers(content_type: str, body: bytes) -> dict[str, str]:
+    if content_type == "text/event-json":
+        return json.loads(body)
+    if content_type != "text/event-plain":
+        return {}
+    head = body.partition(b"\n\n")[0].decode()
+    return {k: unquote(v) for k, v in (line.split(": ", 1) for line in head.split("\n") if ": " in line)}
 
 
 @dataclass
