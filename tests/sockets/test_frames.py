@@ -9,8 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.consumers import AgentConsumer
-from callcenter.frames import MAX_FRAME_BYTES, STREAM_FRAMES, BadFrame, parse
+from agents.consumers import COMMANDS, AgentConsumer
+from callcenter import sockets as sockets_module
+from callcenter.frames import (
+    MAX_FRAME_BYTES,
+    STREAM_FRAMES,
+    Authenticated,
+    BadFrame,
+    EventFrame,
+    Heartbeat,
+    Hello,
+    Pong,
+    Result,
+    Resumed,
+    Snapshot,
+    parse,
+)
+from tests.product import PROJECT
 
 from .client import AGENT, connect
 from .conftest import Person, sockets
@@ -176,3 +191,15 @@ async def test_an_error_never_repeats_the_secret_that_came_with_it(supervisor: P
         for frame in (text(type="authenticate", token="hush", x=1), text(type="authenticate", token="hush")):
             await client.send(frame)
             assert "hush" not in json.dumps(await client.hear("error"))
+
+
+def test_the_documentation_names_every_message_command_and_code() -> None:
+    text = (PROJECT / "docs" / "websocket.md").read_text(encoding="utf-8")
+    from_server = (Hello, Authenticated, Snapshot, EventFrame, Resumed, Heartbeat, Pong, Result)
+    messages = {*AgentConsumer.frames, *(str(message.__struct_config__.tag) for message in from_server)}
+    for message in messages:
+        assert f'"type":"{message}"' in text, message
+    for name in (*COMMANDS, "login", *(code for _, code in [*BAD_FRAMES, *BAD_COMMANDS])):
+        assert f"`{name}`" in text, name
+    for name, code in vars(sockets_module).items():
+        assert not name.startswith("CLOSE_") or f"| {code} |" in text, name

@@ -36,6 +36,7 @@ async def hear_events(client: SocketClient, count: int) -> list[dict[str, Any]]:
     return [(await client.hear("event"))["event"] for _ in range(count)]
 
 
+@pytest.mark.alone
 async def test_a_snapshot_comes_first_and_each_change_follows_at_once(supervisor: Person) -> None:
     await make_queue("before")
     async with connect(sockets(), token=supervisor.token) as client:

@@ -155,6 +155,7 @@ async def change_is_heard(listener: Listener, queue: Queue, *, within: float = 1
     return seconds
 
 
+@pytest.mark.alone
 async def test_what_another_process_changes_is_heard_at_once(web: WebServer, supervisor: Person) -> None:
     queue = await make_queue()
     async with listening(web, supervisor) as listener:
@@ -163,6 +164,7 @@ async def test_what_another_process_changes_is_heard_at_once(web: WebServer, sup
     assert statistics.median(took) < 0.25, took
 
 
+@pytest.mark.alone
 async def test_a_socket_that_idles_longer_than_redis_clients_are_patient_still_hears(
     web: WebServer, supervisor: Person
 ) -> None:
@@ -175,6 +177,7 @@ async def test_a_socket_that_idles_longer_than_redis_clients_are_patient_still_h
     assert statistics.median(took) < 0.25, took
 
 
+@pytest.mark.alone
 async def test_a_restart_of_redis_closes_no_socket_and_loses_no_event(
     web: WebServer, redis: RedisServer, supervisor: Person
 ) -> None:
