@@ -7,8 +7,9 @@ import contextlib
 import logging
 
 from channels.layers import get_channel_layer
+from django.conf import settings
 
-from callcenter.events import BRIDGE_GROUP
+from callcenter.events import BRIDGE_GROUP, listen
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,20 @@ class BridgeWake:
         self._event.clear()
 
     async def listen(self) -> None:
-        """Hear the channel layer for ever; one that is away is tried again."""
+        """Hear this process, and other ones through Redis, for ever."""
+        loop = asyncio.get_running_loop()
+        stop = listen(BRIDGE_GROUP, lambda message: loop.call_soon_threadsafe(self._event.set))
+        try:
+            if settings.REDIS_URL:
+                await self._hear_other_processes()
+            else:
+                await loop.create_future()
+        finally:
+            stop()
+
+    async def _hear_other_processes(self) -> None:
         layer = get_channel_layer()
-        if layer is None:
-            return
+        assert layer is not None
         while True:
             try:
                 channel = await layer.new_channel()
@@ -39,6 +50,6 @@ class BridgeWake:
                 while True:
                     await layer.receive(channel)
                     self._event.set()
-            except Exception:
-                log.warning("channel layer is away; orders are looked for every moment")
+            except Exception as error:
+                log.warning("the channel layer is away, orders are looked for by themselves: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
