@@ -92,6 +92,8 @@ class Bridge:
         self.applier = Applier(node=self.node, backend=backend, adopt=adopt, event_time=event_time)
         self.in_step = asyncio.Event()
         """Set while connected and reconciled."""
+        # A recording has one story, and its switch cannot be asked what it would have said later.
+        self.reconcile_every = 0.0 if event_time else settings.RECONCILE_SECONDS
         self._rng = rng or random.Random()  # noqa: S311 (spreads reconnects, guards nothing)
         self._dirty: set[uuid.UUID] = set()
         self._counted: dict[str, int] = {}
@@ -150,6 +152,7 @@ class Bridge:
                 raise EslRefused(f"the switch refused our subscription: {answer[:80]}")
             try:
                 await self._get_in_step(events, commands)
+                log.info("in step with switch %s at %s:%d", self.node, at.host, at.port)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._pump(events, commands), name="bridge-pump")
                     group.create_task(self._send_orders(commands, wake), name="bridge-orders")
@@ -176,7 +179,7 @@ class Bridge:
         await self._db(switch_node_reconciled, name=self.node, at=timezone.now())
         self.applier.hung_up = None
         self.in_step.set()
-        log.info("in step with switch %s at %s:%d", self.node, self.address.host, self.address.port)
+        log.debug("in step with switch %s", self.node)
 
     async def _read_snapshot(self, commands: EslConnection) -> Snapshot:
         at = to_us(self._now())
@@ -200,12 +203,20 @@ class Bridge:
         return timezone.now()
 
     async def _pump(self, events: EslConnection, commands: EslConnection) -> None:
+        """Apply events; compare everything now and then, with the events held back meanwhile."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self.reconcile_every
         while True:
-            batch = await events.next_events(BATCH)
-            restarted = await self._take(batch)
+            restarted = False
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due if self.reconcile_every else None):
+                    batch = await events.next_events(BATCH)
+                restarted = await self._take(batch)
             if restarted:
                 log.warning("switch %s was restarted under this connection", self.node)
+            if restarted or (self.reconcile_every and loop.time() >= due):
                 await self._get_in_step(events, commands)
+                due = loop.time() + self.reconcile_every
 
     async def _take(self, batch: list[Event]) -> bool:
         """Apply a batch; whether the switch restarted.

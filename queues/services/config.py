@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agents.models import Agent
@@ -30,9 +31,7 @@ def queue_create(*, name: str, by: By, **fields: Any) -> Queue:
     queue = Queue(name=name, node=settings.SWITCH_NODE)
     _take(queue, fields, QUEUE_EDITABLE)
     with unit_of_work() as unit:
-        if Queue.objects.filter(name=name).exists():
-            raise Conflict("A queue of this name exists.", code="queue_exists")
-        queue.save(force_insert=True)
+        _insert(queue, Conflict("A queue of this name exists.", code="queue_exists"))
         unit.publish("queue.created", data=queue_payload(queue), by=by, at=timezone.now(), revision=1)
         _order_queue(queue, by)
     return queue
@@ -100,11 +99,9 @@ def tier_create(
         agent = Agent.objects.filter(pk=agent_id).first()
         if agent is None:
             raise NotFound(code="agent_not_found")
-        if Tier.objects.filter(queue=queue, agent=agent).exists():
-            raise Conflict("The agent is in this queue.", code="tier_exists")
         tier = Tier(queue=queue, agent=agent)
         _take(tier, {"level": level, "position": position}, frozenset({"level", "position"}))
-        tier.save(force_insert=True)
+        _insert(tier, Conflict("The agent is in this queue.", code="tier_exists"))
         _tell_tier(unit, "tier.created", tier, by)
         tier_order(tier=tier, by=by)
     return tier
@@ -258,6 +255,15 @@ def _take(row: Queue | Tier, fields: dict[str, Any], editable: frozenset[str]) -
         row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as bad:
         raise InvalidInput("Not valid.", fields=bad.message_dict) from bad
+
+
+def _insert(row: Queue | Tier, taken: Conflict) -> None:
+    """Another may make the same at the same time: the database decides."""
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as twice:
+        raise taken from twice
 
 
 def _save(row: Queue | Tier) -> None:

@@ -29,8 +29,8 @@ from callcenter.events import By, Cause, unit_of_work
 from callcenter.services import switch_command_add
 from callcenter.switch import ConfigureQueue, Presence, RemoveTier, SeenAgent, SeenMember, Snapshot
 
-from ..models import Call, Leg, Queue, Tier
-from ..state import LIVE_STATES, CallState
+from ..models import Call, Leg, Offer, Queue, Tier
+from ..state import LIVE_STATES, CallState, OfferOutcome
 from . import calls
 from .book import Book
 from .config import tier_adopt, tier_order
@@ -45,6 +45,7 @@ class Noted:
 
     calls: frozenset[uuid.UUID]
     busy: frozenset[uuid.UUID]
+    ringing: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ def reconcile_begin(*, node: str) -> Noted:
     """Note what our record holds live."""
     live = Call.objects.filter(node=node, state__in=LIVE_STATES).values_list("pk", flat=True)
     busy = Agent.objects.filter(node=node, state=State.BUSY).values_list("pk", flat=True)
-    return Noted(frozenset(live), frozenset(busy))
+    ringing = Offer.objects.filter(call__node=node, outcome=OfferOutcome.PENDING).values_list("pk", flat=True)
+    return Noted(frozenset(live), frozenset(busy), frozenset(ringing))
 
 
 def reconcile_take(*, snapshot: Snapshot, node: str, adopt: bool = False) -> Repairs:
@@ -98,7 +100,7 @@ def reconcile_settle(
             channel_uuid__in=snapshot.channels
         ).update(ended_at=at, cause="LOST")
         for agent in Agent.objects.select_for_update().filter(pk__in=noted.busy, state=State.BUSY):
-            _settle_agent(book, agent, snapshot, at, repairs)
+            _settle_agent(book, agent, noted, snapshot, at, repairs)
             book.flush()
     return repairs
 
@@ -190,10 +192,15 @@ def _take_outside_calls(book: Book, snapshot: Snapshot, hung_up: Collection[str]
         repairs.done.append(f"call {call.pk} entered: found outside queues")
 
 
-def _settle_agent(book: Book, agent: Agent, snapshot: Snapshot, at: datetime, repairs: Repairs) -> None:
+def _settle_agent(
+    book: Book, agent: Agent, noted: Noted, snapshot: Snapshot, at: datetime, repairs: Repairs
+) -> None:
     seen = snapshot.agents.get(agent.name)
     engine = seen.engine if seen is not None else "free"
-    nothing_rings = agent.sub_state == Sub.RINGING and engine in ("free", "parked")
+    # Only an offer that was open before the snapshot: the next one may have come with the events since.
+    rang_before = Offer.objects.filter(agent=agent, outcome=OfferOutcome.PENDING, pk__in=noted.ringing)
+    free = agent.sub_state == Sub.RINGING and engine in ("free", "parked")
+    nothing_rings = free and rang_before.exists()
     if nothing_rings and calls.offers_silently_over(book, agent=agent, at=at):
         agent_report(agent=agent, fact=Input.OPENED, at=at, by=book.by)
         repairs.done.append(f"agent {agent.name} freed: nothing rings there")

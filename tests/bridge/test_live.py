@@ -268,3 +268,23 @@ at_most = 12
     for call in ended:
         assert await call.transitions.filter(new_state=CallState.ENDED).acount() == 1
     assert not await Call.objects.filter(state=CallState.ENDED, offers__outcome="").aexists()
+
+
+async def test_what_was_changed_behind_our_back_is_found_and_put_right(tmp_path: Path, settings) -> None:  # type: ignore[no-untyped-def]
+    settings.RECONCILE_SECONDS = 0.5
+    async with live(tmp_path) as switch:
+        await staffed("1001")
+        await until(orders_are_done)
+        caller = switch.caller()
+        await until(lambda: talking("1001"))
+        switch.api("callcenter_config tier del support@default 1001")
+        switch.api("callcenter_config queue unload support@default")
+        async with asyncio.timeout(10):
+            while "support@default|1001|" not in switch.api("callcenter_config tier list"):
+                await asyncio.sleep(0.05)
+        assert "support@default|" in switch.api("callcenter_config queue list")
+        # Comparing goes on around the call without touching it.
+        assert await sync_to_async(talking)("1001")
+        switch.api(f"uuid_kill {caller.uuid}")
+        await until(lambda: Call.objects.filter(outcome="answered", state=CallState.ENDED).exists())
+    assert not await Call.objects.filter(reconciled=True).aexists()
