@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +15,13 @@ from callcenter.validators import (
 )
 
 from .state import Standing, State, Sub, Target
+
+DAY = MaxValueValidator(86400)
+
+
+def default_acw_seconds() -> int:
+    """The installation's length of after-call work."""
+    return int(settings.ACW_SECONDS)
 
 
 class Agent(models.Model):
@@ -40,11 +48,21 @@ class Agent(models.Model):
         on_delete=models.SET_NULL,
         related_name="agent",
     )
-    acw_seconds = models.PositiveIntegerField(_("after-call work, seconds"), default=15)
-    max_missed = models.PositiveIntegerField(_("missed calls before away, 0 = never"), default=3)
-    reject_delay = models.PositiveIntegerField(_("pause after a rejected call, seconds"), default=5)
-    busy_delay = models.PositiveIntegerField(_("pause after a busy phone, seconds"), default=10)
-    no_answer_delay = models.PositiveIntegerField(_("pause after a missed call, seconds"), default=5)
+    acw_seconds = models.PositiveIntegerField(
+        _("after-call work, seconds"), default=default_acw_seconds, validators=[DAY]
+    )
+    max_missed = models.PositiveIntegerField(
+        _("missed calls before away, 0 = never"), default=3, validators=[MaxValueValidator(1000)]
+    )
+    reject_delay = models.PositiveIntegerField(
+        _("pause after a rejected call, seconds"), default=5, validators=[DAY]
+    )
+    busy_delay = models.PositiveIntegerField(
+        _("pause after a busy phone, seconds"), default=10, validators=[DAY]
+    )
+    no_answer_delay = models.PositiveIntegerField(
+        _("pause after a missed call, seconds"), default=5, validators=[DAY]
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     state = models.CharField(max_length=8, choices=[(s, s) for s in State], default=State.LOGOUT)

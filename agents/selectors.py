@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from callcenter.errors import NotFound
@@ -40,6 +39,39 @@ def agent_payload(agent: Agent) -> dict[str, Any]:
     }
 
 
+def agent_details(agent: Agent) -> dict[str, Any]:
+    """An agent with its whole record, as the API shows it to whoever may see the agent."""
+    return agent_payload(agent) | {
+        "own_extension": agent.extension,
+        "contact": agent.contact,
+        "user": agent.user.get_username() if agent.user else None,
+        "acw_seconds": agent.acw_seconds,
+        "max_missed": agent.max_missed,
+        "reject_delay": agent.reject_delay,
+        "busy_delay": agent.busy_delay,
+        "no_answer_delay": agent.no_answer_delay,
+        "created_at": agent.created_at.isoformat(),
+    }
+
+
+def agent_transition_payload(change: AgentTransition) -> dict[str, Any]:
+    """One change of an agent as clients get it."""
+    return {
+        "id": change.pk,
+        "at": change.at.isoformat(),
+        "old_state": change.old_state,
+        "old_sub_state": change.old_sub_state or None,
+        "new_state": change.new_state,
+        "new_sub_state": change.new_sub_state or None,
+        "reason": change.reason or None,
+        "trigger": change.trigger,
+        "cause": change.cause,
+        "actor": change.actor,
+        "call": str(change.call_id) if change.call_id else None,
+        "reconciled": change.reconciled,
+    }
+
+
 def _target_payload(state: str, sub: str, reason: str) -> dict[str, Any] | None:
     if not state:
         return None
@@ -49,8 +81,3 @@ def _target_payload(state: str, sub: str, reason: str) -> dict[str, Any] | None:
 def agents_snapshot() -> list[dict[str, Any]]:
     """Every agent as clients see it."""
     return [agent_payload(a) for a in Agent.objects.order_by("name")]
-
-
-def agent_history(agent: Agent, limit: int = 100) -> Sequence[AgentTransition]:
-    """The newest changes of one agent, newest first."""
-    return list(agent.transitions.order_by("-id")[:limit])

@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -69,13 +71,12 @@ BY_SWITCH = By(Cause.SWITCH)
 
 
 def agent_create(*, name: str, by: By, **fields: Any) -> Agent:
-    """Make an agent and have the switch know it. Raises InvalidInput, Conflict (name taken)."""
+    """Make an agent and have the switch know it. Raises InvalidInput, Conflict `agent_exists`, `user_taken`."""
     agent = Agent(name=name, node=settings.SWITCH_NODE, state_since=timezone.now())
     _take(agent, fields)
     with unit_of_work() as unit:
-        if Agent.objects.filter(name=name).exists():
-            raise Conflict("An agent of this name exists.", code="agent_exists")
-        agent.save(force_insert=True)
+        _check_user_free(agent)
+        _insert(agent)
         _tell(unit, "agent.created", agent, by, timezone.now())
         agent_configure(agent=agent, by=by)
         _order_presence(agent, by)
@@ -83,7 +84,7 @@ def agent_create(*, name: str, by: By, **fields: Any) -> Agent:
 
 
 def agent_update(*, agent_id: uuid.UUID, by: By, revision: int | None = None, **fields: Any) -> Agent:
-    """Change an agent's record. Raises InvalidInput, NotFound, StaleVersion."""
+    """Change an agent's record. Raises InvalidInput, NotFound, StaleVersion, Conflict `user_taken`."""
     with unit_of_work() as unit:
         agent = _locked(agent_id)
         _check_revision(agent, revision)
@@ -92,6 +93,8 @@ def agent_update(*, agent_id: uuid.UUID, by: By, revision: int | None = None, **
         changed = {f for f, old in before.items() if getattr(agent, f) != old}
         if not changed:
             return agent
+        if "user" in changed:
+            _check_user_free(agent)
         _save(agent)
         _tell(unit, "agent.updated", agent, by, timezone.now())
         if changed & AT_SWITCH:
@@ -431,11 +434,35 @@ def _take(agent: Agent, fields: dict[str, Any]) -> None:
         raise InvalidInput(
             "Unknown fields.", fields=dict.fromkeys(sorted(unknown), "Unknown or not to be changed.")
         )
+    # A dial string that was made from the extension follows it; one that was given stays.
+    made = agent.contact == _contact_for(agent.extension)
     for field, value in fields.items():
         setattr(agent, field, value)
-    if not agent.contact and agent.extension:
-        agent.contact = settings.AGENT_CONTACT.format(extension=agent.extension)
+    if not agent.contact or (made and "contact" not in fields):
+        agent.contact = _contact_for(agent.extension)
     _clean(agent)
+
+
+def _contact_for(extension: str) -> str:
+    return settings.AGENT_CONTACT.format(extension=extension) if extension else ""
+
+
+def _insert(agent: Agent) -> None:
+    """Another may make the same agent at the same time: the database decides."""
+    try:
+        with transaction.atomic():
+            agent.save(force_insert=True)
+    except IntegrityError as taken:
+        raise Conflict("An agent of this name exists.", code="agent_exists") from taken
+
+
+def _check_user_free(agent: Agent) -> None:
+    """A user is one agent. The user's row is locked, so that two agents are not given it at once."""
+    if agent.user_id is None:
+        return
+    get_user_model().objects.select_for_update().get(pk=agent.user_id)
+    if Agent.objects.filter(user=agent.user_id).exclude(pk=agent.pk).exists():
+        raise Conflict("The user is another agent.", code="user_taken")
 
 
 def _clean(agent: Agent) -> None:

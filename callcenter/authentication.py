@@ -32,6 +32,11 @@ NOTE_USE_EVERY = timedelta(minutes=1)
 
 def user_of_token(secret: str) -> User:
     """The user a token stands for. Raises NotAuthenticated with `token_invalid` or `token_expired`."""
+    return token_of(secret).user
+
+
+def token_of(secret: str) -> ApiToken:
+    """The token with this secret, its use noted. Raises NotAuthenticated as `user_of_token` does."""
     token = ApiToken.objects.select_related("user").filter(digest=token_digest(secret)).first()
     if token is None or not token.user.is_active:
         raise NotAuthenticated("The token is not known.", code="token_invalid")
@@ -40,7 +45,7 @@ def user_of_token(secret: str) -> User:
         raise NotAuthenticated("The token has expired.", code="token_expired")
     if token.last_used_at is None or now - token.last_used_at > NOTE_USE_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token.user
+    return token
 
 
 def user_of_session(key: str) -> User:
@@ -88,7 +93,7 @@ def is_own_origin(origin: str, host: str) -> bool:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <token>`."""
+    """`Authorization: Bearer <token>`; `request.auth` is then the token."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         words = get_authorization_header(request).split()
@@ -97,9 +102,10 @@ class TokenAuthentication(BaseAuthentication):
         if len(words) != 2:
             raise exceptions.AuthenticationFailed("Bad authorization header.", code="token_invalid")
         try:
-            return user_of_token(words[1].decode("ascii", "replace")), None
+            token = token_of(words[1].decode("ascii", "replace"))
         except NotAuthenticated as bad:
             raise exceptions.AuthenticationFailed(bad.detail, code=bad.code) from bad
+        return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

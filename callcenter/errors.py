@@ -79,11 +79,32 @@ class Conflict(CallCenterError):
     status = 409
 
 
+class Gone(CallCenterError):
+    """What was asked for is no longer kept."""
+
+    code = "gone"
+    status = 410
+
+
 class StaleVersion(CallCenterError):
     """If-Match named an older version of the resource."""
 
     code = "stale_version"
     status = 412
+
+
+class LengthRequired(CallCenterError):
+    """A body of unknown length is not taken."""
+
+    code = "length_required"
+    status = 411
+
+
+class PayloadTooLarge(CallCenterError):
+    """The body is longer than is taken."""
+
+    code = "payload_too_large"
+    status = 413
 
 
 class TooManyRequests(CallCenterError):

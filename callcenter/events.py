@@ -23,7 +23,7 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 from django.db.models import F
 
-from .models import Event, EventCounter
+from .models import Event, EventCounter, SwitchCommand
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +101,10 @@ EVENT_TYPES: Mapping[str, EventType] = {
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """The events of one transaction, in order."""
+    """The events of one transaction and its orders to the switch, in order."""
 
     events: list[Event] = field(default_factory=list)
+    commands: list[SwitchCommand] = field(default_factory=list)
     wakes_bridge: bool = False
 
     def publish(
@@ -214,15 +215,11 @@ def tell(group: str, message: dict[str, Any]) -> None:
     for attempt in (1, 2):
         try:
             async_to_sync(layer.group_send)(group, message)
-        except Exception:
+        except Exception as error:
             # The first send after a Redis restart fails on a stale pooled connection; the change is
             # committed, so an unreachable layer must not look like a failed change.
-            log.warning(
-                "channel layer did not take a message for %s (attempt %d)",
-                group,
-                attempt,
-                exc_info=attempt == 2,
-            )
+            if attempt == 2:
+                log.warning("the channel layer did not take a message for %s: %s", group, error)
         else:
             return
 

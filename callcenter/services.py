@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils import timezone
 
+from .errors import NotFound
 from .events import By, Cause, unit_of_work
 from .models import ApiToken, SwitchCommand, SwitchNode
 from .switch import KIND_OF_ORDER, ORDERS, Order
@@ -43,6 +44,7 @@ def switch_command_add(*, order: Order, key: str, by: By, node: str = "") -> Swi
             actor=by.actor,
             created_at=timezone.now(),
         )
+        unit.commands.append(command)
         unit.wakes_bridge = True
     return command
 
@@ -155,6 +157,16 @@ def api_token_create(*, user: User, name: str, lifetime: timedelta | None = None
         user=user, name=name, prefix=secret[:9], digest=token_digest(secret), expires_at=expires
     )
     return token, secret
+
+
+def api_token_delete(*, user: User, token_id: int | str) -> None:
+    """Revoke a token of this user. Raises NotFound `token_not_found`."""
+    try:
+        count, _ = ApiToken.objects.filter(user=user, pk=token_id).delete()
+    except ValueError:
+        count = 0
+    if not count:
+        raise NotFound(code="token_not_found")
 
 
 def token_digest(secret: str) -> str:

@@ -144,14 +144,16 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["callcenter.permissions.ByRole"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["callcenter.parsers.JSONObjectParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.SearchFilter",
     ],
     "DEFAULT_PAGINATION_CLASS": "callcenter.pagination.Cursor",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "callcenter.openapi.Schema",
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "callcenter.problems.handle",
     "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -166,6 +168,14 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AgentState": "agents.serializers.STATES",
+        "AgentSubState": "agents.serializers.SUB_STATES",
+        "UnreadySubState": "agents.serializers.UNREADY_SUB_STATES",
+        "CallState": "queues.serializers.CALL_STATES",
+        "CallOutcome": "queues.serializers.OUTCOMES",
+        "OfferOutcome": "queues.serializers.OFFER_OUTCOMES",
+    },
 }
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
@@ -196,3 +206,6 @@ ACW_SECONDS = env.int("ACW_SECONDS", default=15)
 EVENT_LOG_HOURS = env.int("EVENT_LOG_HOURS", default=24)
 # The dial string of an agent who has an extension and no dial string of his own.
 AGENT_CONTACT = env.str("AGENT_CONTACT", default="sofia/internal/{extension}@127.0.0.1")
+# What FreeSWITCH's mod_xml_curl signs in with to read its queues from /switch/config; no password, no answer.
+SWITCH_CONFIG_USER = env.str("SWITCH_CONFIG_USER", default="freeswitch")
+SWITCH_CONFIG_PASSWORD = env.str("SWITCH_CONFIG_PASSWORD", default="")

@@ -79,7 +79,9 @@ class Queue(models.Model):
     ring_progressively_delay = models.PositiveIntegerField(
         _("one more agent every"), default=10, validators=[DAY]
     )
-    service_level_seconds = models.PositiveIntegerField(_("service level, answered within"), default=20)
+    service_level_seconds = models.PositiveIntegerField(
+        _("service level, answered within"), default=20, validators=[DAY]
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.BigIntegerField(default=1)
 

@@ -17,7 +17,7 @@ from callcenter.events import last_seq
 from callcenter.models import SwitchNode
 from callcenter.services import switch_node_payload
 
-from .models import Call, Offer, Queue, Tier
+from .models import Call, CallTransition, Leg, Offer, Queue, Tier
 from .state import LIVE_STATES, QUEUED_STATES, TALKING_STATES, Outcome
 
 QUEUE_FIELDS = (
@@ -123,6 +123,45 @@ def offer_payload(offer: Offer) -> dict[str, Any]:
         "outcome": str(offer.outcome) or None,
         "cause": offer.cause or None,
         "reconciled": offer.reconciled,
+    }
+
+
+def leg_payload(leg: Leg) -> dict[str, Any]:
+    """One channel of a call."""
+    return {
+        "channel_uuid": leg.channel_uuid,
+        "role": leg.role,
+        "agent": str(leg.agent_id) if leg.agent_id else None,
+        "number": leg.number,
+        "created_at": _iso(leg.created_at),
+        "answered_at": _iso(leg.answered_at),
+        "ended_at": _iso(leg.ended_at),
+        "cause": leg.cause or None,
+    }
+
+
+def call_transition_payload(change: CallTransition) -> dict[str, Any]:
+    """One change of a call."""
+    return {
+        "at": _iso(change.at),
+        "old_state": change.old_state or None,
+        "new_state": change.new_state,
+        "trigger": change.trigger,
+        "outcome": change.outcome or None,
+        "detail": change.detail or None,
+        "agent": str(change.agent_id) if change.agent_id else None,
+        "cause": change.cause,
+        "actor": change.actor,
+        "reconciled": change.reconciled,
+    }
+
+
+def call_details(call: Call) -> dict[str, Any]:
+    """A call with its offers, changes and channels, each in the order in which they came to be."""
+    return call_payload(call) | {
+        "offers": [offer_payload(o) for o in sorted(call.offers.all(), key=lambda o: o.pk)],
+        "transitions": [call_transition_payload(t) for t in call.transitions.order_by("id")],
+        "legs": [leg_payload(leg) for leg in call.legs.order_by("id")],
     }
 
 

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('max_wait_time_with_no_agent', models.PositiveIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(86400)], verbose_name='longest wait without agents, 0 = no limit')),
                 ('max_wait_time_with_no_agent_time_reached', models.PositiveIntegerField(default=5, validators=[django.core.validators.MaxValueValidator(86400)], verbose_name='grace for a new caller without agents')),
                 ('ring_progressively_delay', models.PositiveIntegerField(default=10, validators=[django.core.validators.MaxValueValidator(86400)], verbose_name='one more agent every')),
-                ('service_level_seconds', models.PositiveIntegerField(default=20, verbose_name='service level, answered within')),
+                ('service_level_seconds', models.PositiveIntegerField(default=20, validators=[django.core.validators.MaxValueValidator(86400)], verbose_name='service level, answered within')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('revision', models.BigIntegerField(default=1)),
             ],
