@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
@@ -31,7 +33,11 @@ class BridgeWake:
     async def listen(self) -> None:
         """Hear this process, and other ones through Redis, for ever."""
         loop = asyncio.get_running_loop()
-        stop = listen(BRIDGE_GROUP, lambda message: loop.call_soon_threadsafe(self._event.set))
+
+        def heard(message: Mapping[str, Any]) -> None:
+            loop.call_soon_threadsafe(self._event.set)
+
+        stop = listen(BRIDGE_GROUP, heard)
         try:
             if settings.REDIS_URL:
                 await self._hear_other_processes()

@@ -1,12 +1,1 @@
-"""The queue engines of FreeSWITCH, one module each."""
-
-from django.conf import settings
-from django.utils.module_loading import import_string
-
-from .base import Backend
-
-
-def backend_load() -> Backend:
-    """The backend that the settings name. Raises ImportError."""
-    backend: Backend = import_string(settings.SWITCH_BACKEND)()
-    return backend
+"""The queue engines of FreeSWITCH, one module each. Pure: no Django, no clock, no I/O."""

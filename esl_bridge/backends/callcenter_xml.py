@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from callcenter.validators import PRINTABLE
-
 CONFIGURATION = "callcenter.conf"
 PARAMETERS = (
     "strategy",
@@ -63,4 +61,4 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
-    return text if PRINTABLE.fullmatch(text) else ""
+    return text if text.isprintable() else ""

@@ -15,9 +15,9 @@ from asgiref.sync import sync_to_async
 from agents.models import Agent
 from agents.services import agent_create, agent_ready
 from callcenter.events import By, Cause
-from esl_bridge.backends import backend_load
 from esl_bridge.bridge import Bridge, SwitchAddress
 from esl_bridge.demo import queue_config
+from esl_bridge.engines import backend_load
 from esl_bridge.simulator import Simulator
 from esl_bridge.transports.asyncio_transport import connect
 from queues.models import Queue

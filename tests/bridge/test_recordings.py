@@ -11,8 +11,8 @@ from asgiref.sync import sync_to_async
 from agents.models import Agent
 from agents.state import State
 from callcenter.clock import to_us
-from esl_bridge.backends import backend_load
 from esl_bridge.bridge import Bridge, SwitchAddress
+from esl_bridge.engines import backend_load
 from esl_bridge.transports.asyncio_transport import connect
 from queues.models import Call, CallTransition
 from queues.state import CallState

@@ -13,8 +13,8 @@ import pytest
 from agents.models import Agent
 from agents.state import State
 from callcenter.models import SwitchNode
-from esl_bridge.backends import backend_load
 from esl_bridge.bridge import Bridge, SwitchAddress
+from esl_bridge.engines import backend_load
 from esl_bridge.transports.asyncio_transport import connect
 from queues.models import Call
 from queues.state import CallState

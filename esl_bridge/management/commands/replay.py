@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from esl_bridge.applier import Applier
-from esl_bridge.backends import backend_load
+from esl_bridge.engines import backend_load
 from esl_bridge.protocol import Event, ProtocolError
 from esl_bridge.replay import play, read_events, told
 

@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from esl_bridge.backends import backend_load
 from esl_bridge.bridge import Bridge, SwitchAddress
+from esl_bridge.engines import backend_load
 from esl_bridge.transports.asyncio_transport import connect
 
 

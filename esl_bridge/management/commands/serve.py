@@ -21,13 +21,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from esl_bridge.backends import backend_load
 from esl_bridge.bridge import Bridge, SwitchAddress
 from esl_bridge.demo import ADMINISTRATOR, AGENT_PASSWORD, SUPERVISOR, demo_seed, demo_work, queue_config
+from esl_bridge.engines import backend_load
 from esl_bridge.simulator import Simulator, load_scenario
 from esl_bridge.transports.asyncio_transport import connect
 
 log = logging.getLogger(__name__)
+_reactor: Any = reactor  # the module is replaced by the installed reactor, which its types do not tell
 
 
 class Command(BaseCommand):
@@ -55,11 +56,11 @@ class Command(BaseCommand):
         server = Server(
             application=_application(),
             endpoints=build_endpoint_description_strings(host=options["host"], port=options["port"]),
-            ready_callable=lambda: product.listening(server, self.stdout),
             server_name="callcenter",
             verbosity=0,
         )
-        reactor.addSystemEventTrigger("before", "shutdown", product.stop)  # type: ignore[attr-defined]
+        server.ready_callable = lambda: product.listening(server, self.stdout)
+        _reactor.addSystemEventTrigger("before", "shutdown", product.stop)
         try:
             server.run()
         finally:
@@ -128,7 +129,7 @@ class _Product:
         # Without its bridge the product would show yesterday's world: better to go down, to be restarted.
         self.failure = task.exception()
         log.critical("a part of the product failed", exc_info=self.failure)
-        reactor.stop()  # type: ignore[attr-defined]
+        _reactor.stop()
 
     def stop(self) -> Deferred[None]:
         """Before the web server goes: end the rest in order."""
