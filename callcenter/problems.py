@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpResponse, JsonResponse
 from rest_framework import exceptions
-from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from .errors import CallCenterError, InvalidInput, NotAllowed, NotAuthenticated, NotFound, TooManyRequests
 
 
-def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's exception handler. Anything unknown stays a 500 and is logged as such."""
     error = translate(exc)
     if error is None:
@@ -25,9 +25,15 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
             headers["WWW-Authenticate"] = auth_header
         if wait := getattr(exc, "wait", None):
             headers["Retry-After"] = str(int(wait))
-    response = Response(error.as_problem(), status=error.status, headers=headers)
-    response.content_type = "application/problem+json"
-    return response
+    return problem_response(error, headers)
+
+
+def problem_response(error: CallCenterError, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """An error as an answer. Always JSON: a view that renders YAML, or nothing that the client accepts,
+    has its problems told in the same way."""
+    return JsonResponse(
+        error.as_problem(), status=error.status, content_type="application/problem+json", headers=headers
+    )
 
 
 def translate(exc: Exception) -> CallCenterError | None:

@@ -103,6 +103,9 @@ class Resource(StrictView, GenericViewSet[M], Generic[M]):
 
     def find(self, rows: QuerySet[M]) -> M:
         """The row of the address among `rows`. Raises NotFound."""
+        if "\x00" in self.kwargs["pk"]:
+            # PostgreSQL fails at a NUL instead of not finding it.
+            raise NotFound(code=f"{self.entity}_not_found")
         try:
             return rows.get(pk=self.kwargs["pk"])
         except (ObjectDoesNotExist, ValidationError, ValueError) as none:

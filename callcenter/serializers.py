@@ -20,6 +20,7 @@ from .switch import ORDERS
 from .validators import validate_printable
 
 MANY = 20
+LONGEST_USERNAME = 150
 
 
 def choices_of(values: Iterable[str]) -> list[tuple[str, str]]:
@@ -89,6 +90,9 @@ class Username(serializers.SlugRelatedField[User]):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
+            self.fail("invalid")
+        if "\x00" in data or len(data) > LONGEST_USERNAME:
+            # PostgreSQL fails at a NUL instead of not finding it.
             self.fail("invalid")
         return super().to_internal_value(data)
 

@@ -148,7 +148,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.SearchFilter",
+        "callcenter.filters.Search",
     ],
     "DEFAULT_PAGINATION_CLASS": "callcenter.pagination.Cursor",
     "DEFAULT_SCHEMA_CLASS": "callcenter.openapi.Schema",

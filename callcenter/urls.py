@@ -34,6 +34,7 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("", include("callcenter.live.urls")),
+    path("api", views.no_such_address),
     path("api/", include(api)),
     path("switch/", include("esl_bridge.urls")),
     path("admin/", admin.site.urls),

@@ -26,6 +26,7 @@ from .events import envelope, events_after, last_seq
 from .filters import SwitchCommandFilter
 from .models import ApiToken, SwitchCommand, SwitchNode
 from .permissions import Role
+from .problems import problem_response
 from .resources import Resource, StrictView
 from .selectors import api_token_payload
 from .serializers import (
@@ -204,7 +205,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def no_such_address(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """An unknown address under /api/."""
-    return _problem(NotFound("There is nothing at this address."))
+    return problem_response(NotFound("There is nothing at this address."))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -212,8 +213,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if not _for_programs(request):
         return defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
-        return _problem(PayloadTooLarge())
-    return _problem(InvalidInput("The request cannot be read."))
+        return problem_response(PayloadTooLarge())
+    return problem_response(InvalidInput("The request cannot be read."))
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
@@ -222,12 +223,8 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
         return defaults.server_error(request)
     error = CallCenterError("Something went wrong on our side.", code="internal_error")
     error.status = 500
-    return _problem(error)
+    return problem_response(error)
 
 
 def _for_programs(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
-
-
-def _problem(error: CallCenterError) -> HttpResponse:
-    return JsonResponse(error.as_problem(), status=error.status, content_type="application/problem+json")
