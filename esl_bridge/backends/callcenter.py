@@ -93,15 +93,19 @@ class CallcenterBackend:
         return (AGENT_LIST, TIER_LIST, QUEUE_LIST, MEMBER_LIST, SHOW_CHANNELS)
 
     def read_snapshot(self, replies: Mapping[str, str], at: int) -> sw.Snapshot:
-        channels = read_channels(replies[SHOW_CHANNELS])
-        return sw.Snapshot(
-            at=at,
-            agents={row["name"]: _seen_agent(row) for row in read_table(replies[AGENT_LIST])},
-            tiers={(t.queue, t.agent): t for t in map(_seen_tier, read_table(replies[TIER_LIST]))},
-            members={m.member: m for m in map(_seen_member, read_table(replies[MEMBER_LIST]))},
-            channels=channels,
-            queues=frozenset(row["name"] for row in read_table(replies[QUEUE_LIST])),
-        )
+        try:
+            agents = read_table(replies[AGENT_LIST], free_text="contact")
+            members = read_table(replies[MEMBER_LIST], free_text="cid_name")
+            return sw.Snapshot(
+                at=at,
+                agents={row["name"]: _seen_agent(row) for row in agents},
+                tiers={(t.queue, t.agent): t for t in map(_seen_tier, read_table(replies[TIER_LIST]))},
+                members={m.member: m for m in map(_seen_member, members)},
+                channels=read_channels(replies[SHOW_CHANNELS]),
+                queues=frozenset(row["name"] for row in read_table(replies[QUEUE_LIST])),
+            )
+        except KeyError as missing:
+            raise SnapshotUnreadable(f"no {missing.args[0]!r} in what the switch told") from missing
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -273,7 +277,7 @@ def _set_presence(order: sw.SetPresence) -> Plan:
 
 def _look(name: str) -> Generator[str, str, dict[str, str] | None]:
     reply = yield f"{AGENT_LIST} {name}"
-    rows = read_table(reply)
+    rows = read_table(reply, free_text="contact")
     return rows[0] if rows else None
 
 
@@ -321,11 +325,12 @@ def _configure_queue(order: sw.ConfigureQueue) -> Plan:
 # --- tables ------------------------------------------------------------------------------------------
 
 
-def read_table(reply: str) -> list[dict[str, str]]:
+def read_table(reply: str, *, free_text: str = "") -> list[dict[str, str]]:
     """A `|` separated table by its header. An empty one is just `+OK`. Raises SnapshotUnreadable.
 
-    Columns are found by name because an upgraded database has them in another order; a row with more
-    columns than the header (a `|` in a dial string) keeps the columns before it.
+    Columns are found by name because an upgraded database has them in another order. The module does not
+    escape a `|` in a value: a row with too many columns has it in `free_text`, the one column that people
+    outside fill; without such a column the surplus at the end is dropped.
     """
     lines = reply.rstrip("\n").split("\n")
     if lines[-1] != "+OK":
@@ -333,10 +338,17 @@ def read_table(reply: str) -> list[dict[str, str]]:
     if len(lines) < 2:
         return []
     header = lines[0].split("|")
-    return [
-        {key: "" if value == "(null)" else value for key, value in zip(header, line.split("|"), strict=False)}
-        for line in lines[1:-1]
-    ]
+    return [_row(header, line.split("|"), free_text) for line in lines[1:-1]]
+
+
+def _row(header: list[str], cells: list[str], free_text: str) -> dict[str, str]:
+    surplus = len(cells) - len(header)
+    if surplus < 0:
+        raise SnapshotUnreadable(f"a row of {len(cells)} columns in a table of {len(header)}")
+    if surplus and free_text in header:
+        at = header.index(free_text)
+        cells = [*cells[:at], "|".join(cells[at : at + surplus + 1]), *cells[at + surplus + 1 :]]
+    return {k: "" if v == "(null)" else v for k, v in zip(header, cells, strict=False)}
 
 
 def _seen_agent(row: Mapping[str, str]) -> sw.SeenAgent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from callcenter.switch import (
     ChannelAnswered,
@@ -127,22 +127,31 @@ _DECODERS: dict[str, Callable[[Event], list[Fact]]] = {
 def read_channels(reply: str) -> dict[str, SeenChannel]:
     """The reply of `show channels as json`. Raises SnapshotUnreadable."""
     try:
-        table = json.loads(reply)
-        rows = table.get("rows", []) if isinstance(table, dict) else None
-        if rows is None:
-            raise ValueError("no object")
-        return {
-            row["uuid"]: SeenChannel(
-                channel=row["uuid"],
-                created_at=int(row.get("created_epoch") or 0) * 1_000_000,
-                inbound=row.get("direction") == "inbound",
-                destination=row.get("initial_dest") or row.get("dest") or "",
-                number=row.get("cid_num") or "",
-                name=row.get("cid_name") or "",
-                bridged_to=row.get("application_data", "") if row.get("application") == "uuid_bridge" else "",
-                call=row.get("call_uuid") or "",
-            )
-            for row in rows
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as bad:
+        rows = json.loads(reply).get("rows", [])
+        return {channel.channel: channel for channel in map(_seen_channel, rows)}
+    except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError) as bad:
         raise SnapshotUnreadable(f"{SHOW_CHANNELS}: {reply[:80]!r}") from bad
+
+
+def _seen_channel(row: Mapping[str, object]) -> SeenChannel:
+    joined = _text(row, "application") == "uuid_bridge"
+    channel = _text(row, "uuid")
+    if not channel:
+        raise KeyError("uuid")
+    return SeenChannel(
+        channel=channel,
+        created_at=int(_text(row, "created_epoch") or 0) * 1_000_000,
+        inbound=_text(row, "direction") == "inbound",
+        destination=_text(row, "initial_dest") or _text(row, "dest"),
+        number=_text(row, "cid_num"),
+        name=_text(row, "cid_name"),
+        bridged_to=_text(row, "application_data") if joined else "",
+        call=_text(row, "call_uuid"),
+    )
+
+
+def _text(row: Mapping[str, object], key: str) -> str:
+    value = row.get(key) or ""
+    if not isinstance(value, str):
+        raise TypeError(key)
+    return value

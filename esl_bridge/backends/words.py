@@ -10,6 +10,7 @@ import re
 
 PLAIN = re.compile(r"[A-Za-z0-9_.@+:/=-]+")
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f'\\]")
+ESCAPABLE = frozenset("'\\ ")
 
 
 class UnsafeArgument(ValueError):
@@ -26,8 +27,26 @@ def argument(value: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The arguments of a command line, as the switch would split it."""
+    """The arguments of a command line, as the switch would split it: an unclosed quote reaches to the end."""
     found: list[str] = []
-    for plain, quoted in re.findall(r"([^\s']+)|'([^']*)'", text):
-        found.append(plain or quoted)
+    word: list[str] | None = None
+    quoted = escaped = False
+    for char in text:
+        if char == " " and not quoted and not escaped:
+            if word is not None:
+                found.append("".join(word))
+            word = None
+            continue
+        word = word if word is not None else []
+        if escaped:
+            word.append(char if char in ESCAPABLE else "\\" + char)
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == "'":
+            quoted = not quoted
+        else:
+            word.append(char)
+    if word is not None:
+        found.append("".join(word) + "\\" * escaped)
     return found
