@@ -244,14 +244,20 @@ def agent_missed_call(*, agent: Agent, at: datetime, call: CallAtAgent = NO_CALL
             agent_report(agent=agent, fact=Input.MISSED_LIMIT, at=at, call=call)
 
 
-def agent_parked(*, agent: Agent, parked: bool, keep_deadline: bool = True) -> None:
+def agent_parked(*, agent: Agent, parked: bool) -> None:
     """Keep whether the switch's engine waits to be told before it gives this agent another call."""
-    if agent.parked == parked:
-        return
-    agent.parked = parked
-    if not keep_deadline:
-        agent.acw_deadline = None
-    agent.save(update_fields=["parked", "acw_deadline"])
+    if agent.parked != parked:
+        agent.parked = parked
+        agent.save(update_fields=["parked"])
+
+
+def agent_acw_unlimited(*, agent: Agent, at: datetime) -> None:
+    """Take the deadline off after-call work: somebody else's order will end it."""
+    if agent.acw_deadline is not None:
+        with unit_of_work() as unit:
+            agent.acw_deadline = None
+            _save(agent)
+            _tell(unit, "agent.updated", agent, BY_SWITCH, at)
 
 
 def agent_wrap_up_adopt(*, agent: Agent, seconds: int) -> None:

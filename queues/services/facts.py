@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from agents.models import Agent
-from agents.services import agent_contact_adopt, agent_parked, agent_report, agent_wrap_up_adopt
+from agents.services import (
+    agent_acw_unlimited,
+    agent_contact_adopt,
+    agent_parked,
+    agent_report,
+    agent_wrap_up_adopt,
+)
 from agents.state import Input, State
 from callcenter import switch as sw
 from callcenter.clock import from_us
@@ -197,9 +203,12 @@ def _echo_of_ours(agent: Agent, at: datetime) -> bool:
 @handles(sw.AgentParked)
 def _agent_parked(book: Book, fact: sw.AgentParked) -> None:
     agent = book.agent(fact.agent, from_us(fact.at))
-    if agent is not None:
+    if agent is None:
+        return
+    agent_parked(agent=agent, parked=True)
+    if book.adopt:
         # Whoever runs an agent that is only observed opens it again: no deadline of ours does.
-        agent_parked(agent=agent, parked=True, keep_deadline=not book.adopt)
+        agent_acw_unlimited(agent=agent, at=from_us(fact.at))
 
 
 @handles(sw.AgentOpened)
