@@ -11,6 +11,7 @@ from callcenter.events import By
 
 from . import services
 from .models import Agent, AgentTransition
+from .serializers import AgentBody
 
 
 @admin.register(Agent)
@@ -20,7 +21,7 @@ class AgentAdmin(ServiceAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "display_name", "extension")
     autocomplete_fields = ("user",)
-    fields = ("name", *sorted(services.EDITABLE))
+    fields = AgentBody.Meta.fields
 
     def make(self, by: By, fields: dict[str, Any]) -> Agent:
         return services.agent_create(by=by, **fields)

@@ -79,7 +79,6 @@ class Agent(models.Model):
     missed_count = models.PositiveIntegerField(default=0)
     parked = models.BooleanField(default=False, help_text=_("The switch gives no call until told to."))
     call_id = models.UUIDField(null=True, blank=True)
-    call_handled = models.BooleanField(default=False)
     signed_in_extension = models.CharField(max_length=32, blank=True, validators=[validate_number])
     signed_in_queues = models.JSONField(default=list, blank=True)
     revision = models.BigIntegerField(default=1)

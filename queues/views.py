@@ -93,6 +93,7 @@ class TierViewSet(ConfiguredResource[Tier]):
     body_class = TierBody
     change_class = TierChange
     fixed = {"queue": "queue_id", "agent": "agent_id"}
+    also_answers = ("404",)
     filterset_class = TierFilter
     page_order = ("id",)
 

@@ -48,7 +48,6 @@ class Migration(migrations.Migration):
                 ('missed_count', models.PositiveIntegerField(default=0)),
                 ('parked', models.BooleanField(default=False, help_text='The switch gives no call until told to.')),
                 ('call_id', models.UUIDField(blank=True, null=True)),
-                ('call_handled', models.BooleanField(default=False)),
                 ('signed_in_extension', models.CharField(blank=True, max_length=32, validators=[django.core.validators.RegexValidator(re.compile('\\A[0-9A-Za-z+*#._-]{1,32}\\Z'), 'Digits, letters and + * # . _ - only, 32 characters at most.', code='unsafe_number')])),
                 ('signed_in_queues', models.JSONField(blank=True, default=list)),
                 ('revision', models.BigIntegerField(default=1)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agents.models import Agent
-from agents.services import CallAtAgent, agent_missed_call, agent_report
+from agents.services import agent_missed_call, agent_report
 from agents.state import Input, State
 
 from ..models import Call, Leg, Offer, Queue
@@ -89,9 +89,7 @@ def call_offer(book: Book, *, call: Call, agent: Agent, at: datetime, reconciled
     book.add_offer(offer)
     book.mark(call, at)
     book.put(call, CallInput.OFFERED, at, detail=agent.name)
-    agent_report(
-        agent=agent, fact=Input.OFFERED, at=at, by=book.by, call=CallAtAgent(call.pk, queue_call=True)
-    )
+    agent_report(agent=agent, fact=Input.OFFERED, at=at, by=book.by, call=call.pk)
     return offer
 
 
@@ -109,9 +107,7 @@ def call_answer(book: Book, *, call: Call, agent: Agent, leg: str, at: datetime)
     _leg_known(call, leg, agent, at)
     book.mark(call, at)
     book.put(call, CallInput.ANSWERED, at, detail=agent.name)
-    agent_report(
-        agent=agent, fact=Input.ANSWERED, at=at, by=book.by, call=CallAtAgent(call.pk, queue_call=True)
-    )
+    agent_report(agent=agent, fact=Input.ANSWERED, at=at, by=book.by, call=call.pk)
 
 
 def offer_fail(book: Book, *, call: Call, agent: Agent, cause: str, at: datetime) -> None:
@@ -124,7 +120,7 @@ def offer_fail(book: Book, *, call: Call, agent: Agent, cause: str, at: datetime
             book.put(call, CallInput.OFFERS_FAILED, at, detail=f"{agent.name} {cause}")
     if agent.call_id != call.pk:
         return
-    at_agent = CallAtAgent(call.pk, queue_call=True)
+    at_agent = call.pk
     if offer is not None and offer.outcome == OfferOutcome.NO_ANSWER:
         agent_missed_call(agent=agent, at=at, call=at_agent)
     agent_report(agent=agent, fact=Input.OFFER_FAILED, at=at, by=book.by, call=at_agent)
@@ -170,7 +166,7 @@ def call_bridge(book: Book, *, call: Call, other: str, at: datetime) -> None:
             assert leg.agent_id is not None
             agent = book.agent_of(leg.agent_id)
             if agent.state != State.LOGOUT:
-                agent_report(agent=agent, fact=Input.ANSWERED, at=at, by=book.by, call=CallAtAgent(call.pk))
+                agent_report(agent=agent, fact=Input.ANSWERED, at=at, by=book.by, call=call.pk)
 
 
 def call_hold(book: Book, *, call: Call, held: bool, at: datetime) -> None:
@@ -187,7 +183,7 @@ def call_hold(book: Book, *, call: Call, held: bool, at: datetime) -> None:
                 fact=Input.HELD if held else Input.UNHELD,
                 at=at,
                 by=book.by,
-                call=CallAtAgent(call.pk, queue_call=True),
+                call=call.pk,
             )
 
 
@@ -320,7 +316,7 @@ def _free(book: Book, agent: Agent, call: Call, at: datetime) -> None:
         fact=Input.RELEASED_TO_ACW if work_after else Input.RELEASED,
         at=at,
         by=book.by,
-        call=CallAtAgent(call.pk, queue_call=True),
+        call=call.pk,
     )
 
 

@@ -253,7 +253,7 @@ def _channel_created(book: Book, fact: sw.ChannelCreated) -> None:
             call=known[0], channel=fact.channel, role=role, at=at, number=fact.destination, agent=agent
         )
         if role is Leg.Role.AGENT and agent is not None:
-            agent_report(agent=agent, fact=Input.RUNG, at=at, by=book.by, call=_outside(known[0]))
+            agent_report(agent=agent, fact=Input.RUNG, at=at, by=book.by, call=known[0].pk)
     else:
         _outside_call(book, fact)
 
@@ -300,12 +300,8 @@ def _outside_call(book: Book, fact: sw.ChannelCreated) -> None:
         fact=Input.DIALLING if fact.inbound else Input.RUNG,
         at=at,
         by=book.by,
-        call=_outside(call),
+        call=call.pk,
     )
-
-
-def _outside(call: Call) -> calls.CallAtAgent:
-    return calls.CallAtAgent(call.pk)
 
 
 @handles(sw.ChannelAnswered)
@@ -337,7 +333,7 @@ def _channel_bridged(book: Book, fact: sw.ChannelBridged) -> None:
                     fact=Input.CONSULTED,
                     at=at,
                     by=book.by,
-                    call=calls.CallAtAgent(call.pk, queue_call=True),
+                    call=call.pk,
                 )
 
 
@@ -373,7 +369,7 @@ def _channel_conferenced(book: Book, fact: sw.ChannelConferenced) -> None:
                 fact=Input.CONFERENCED,
                 at=at,
                 by=book.by,
-                call=calls.CallAtAgent(call.pk, queue_call=True),
+                call=call.pk,
             )
 
 
@@ -416,4 +412,4 @@ def _party_down(book: Book, call: Call, fact: sw.ChannelHungUp) -> None:
             assert leg.agent_id is not None
             agent = book.agent_of(leg.agent_id)
             if agent.call_id == call.pk:
-                agent_report(agent=agent, fact=Input.RELEASED, at=at, by=book.by, call=_outside(call))
+                agent_report(agent=agent, fact=Input.RELEASED, at=at, by=book.by, call=call.pk)

@@ -16,7 +16,6 @@ from datetime import datetime
 from agents.models import Agent
 from agents.services import (
     PRESENCE_OF,
-    CallAtAgent,
     agent_configure,
     agent_parked,
     agent_presence_order,
@@ -207,7 +206,7 @@ def _settle_agent(
         return
     call = Call.objects.filter(pk=agent.call_id).first() if agent.call_id else None
     if call is None or call.state == CallState.ENDED or call.released_at is not None:
-        agent_report(agent=agent, fact=Input.SWITCH_RESTARTED, at=at, by=book.by, call=CallAtAgent())
+        agent_report(agent=agent, fact=Input.SWITCH_RESTARTED, at=at, by=book.by, call=None)
         repairs.done.append(f"agent {agent.name} freed: the call is over")
     if seen is not None:
         agent_parked(agent=agent, parked=engine == "parked")
