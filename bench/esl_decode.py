@@ -1,6 +1,6 @@
 """How many events per second are decoded, beside python-ESL on the same bytes in the same run.
 
-    python -m bench.esl_decode [--rounds N] [--json FILE]
+    python -m bench esl_decode [--rounds N] [--json FILE]
 
 The bytes are a recorded busy hour (5101 events, 22.8 MB). Every way of reading runs once per round, in
 turn, so that a change in the machine's speed meets all of them; the best round counts. python-ESL and our
@@ -31,6 +31,8 @@ from esl_bridge import protocol
 from esl_bridge.protocol import Event, FrameReader, decode_event
 from esl_bridge.transports.asyncio_transport import connect
 
+from . import Unmeasured
+
 RECORDING = Path(__file__).parent.parent / "tests" / "recordings" / "cc_busy_hour.esl.gz"
 PASSWORD = "ClueCon"
 PIECE = 65536
@@ -41,10 +43,6 @@ HEADERS = (
     "Caller-Caller-ID-Number", "Hangup-Cause", "variable_cc_member_uuid",
 )  # fmt: skip
 """The headers that the bridge looks at."""
-
-
-class Unmeasured(Exception):
-    """There is nothing to compare with, or the readers did not read the same events."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ def table(results: list[Result]) -> Table:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.esl_decode", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m bench esl_decode", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3, help="how often each reader runs (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as JSON too")
     options = parser.parse_args(arguments)
