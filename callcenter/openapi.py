@@ -70,9 +70,9 @@ class Schema(AutoSchema):
             statuses += OF_WRITES
         if isinstance(self.view, ConfiguredResource) and self.method in ("PUT", "PATCH", "DELETE"):
             statuses.append("412")
-        statuses += getattr(self.view, "also_answers", ())
+        statuses += self.view.also_answers
         problem = self.resolve_serializer(Problem, "response").ref
-        for status in sorted(statuses):
+        for status in sorted(set(statuses)):
             operation["responses"][status] = {
                 "description": PROBLEMS[status],
                 "content": {"application/problem+json": {"schema": problem}},

@@ -35,6 +35,8 @@ class StrictView(APIView):
     """A view that reads its request strictly."""
 
     known_query: ClassVar[Iterable[str]] = ()
+    also_answers: ClassVar[Iterable[str]] = ()
+    """Statuses of problems that only this view answers with, for the schema."""
 
     @cached_property
     def role(self) -> Role:

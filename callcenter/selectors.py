@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import connection
 
 from .models import ApiToken, SwitchCommand
 from .services import UNSENT, command_payload
@@ -23,7 +23,8 @@ def switch_commands_answered(ids: Sequence[int], *, wait: float) -> list[dict[st
         if late or not any(command.status in UNSENT for command in commands):
             return [command_payload(command) for command in commands]
         # A pool has few connections: whoever waits must not keep one from the bridge and the others.
-        close_old_connections()
+        if not connection.in_atomic_block:
+            connection.close()
         time.sleep(LOOK_EVERY)
 
 

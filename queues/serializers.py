@@ -23,6 +23,8 @@ from .state import CallInput, CallState, OfferOutcome, Outcome
 CALL_STATES = choices_of(CallState)
 OUTCOMES = choices_of(Outcome)
 OFFER_OUTCOMES = choices_of(OfferOutcome)
+# A call's first row is no change of a state.
+TRIGGERS = choices_of(["started", *CallInput])
 ORDERED = "After a change: what it ordered from the switch."
 
 
@@ -117,7 +119,7 @@ class CallAnswer(Answer):
     destination = serializers.CharField(allow_blank=True)
     state = serializers.ChoiceField(choices=CALL_STATES)
     outcome = serializers.ChoiceField(choices=OUTCOMES, allow_null=True)
-    abandoned_while = serializers.CharField(allow_null=True, help_text="`waiting` or `offered`.")
+    abandoned_while = serializers.ChoiceField(choices=choices_of(["waiting", "ringing"]), allow_null=True)
     agent = serializers.UUIDField(allow_null=True)
     offered_to = serializers.ListField(
         child=serializers.UUIDField(), help_text="The agents whose phones ring now."
@@ -132,7 +134,9 @@ class CallAnswer(Answer):
     talk_ms = serializers.IntegerField(allow_null=True)
     hold_ms = serializers.IntegerField()
     end_cause = serializers.CharField(allow_null=True)
-    hung_up_by = serializers.CharField(allow_null=True)
+    hung_up_by = serializers.ChoiceField(
+        choices=choices_of(["caller", "agent", "other", "switch"]), allow_null=True
+    )
     reconciled = serializers.BooleanField()
     revision = serializers.IntegerField()
 
@@ -168,7 +172,7 @@ class CallTransitionAnswer(Answer):
     at = serializers.DateTimeField()
     old_state = serializers.ChoiceField(choices=CALL_STATES, allow_null=True)
     new_state = serializers.ChoiceField(choices=CALL_STATES)
-    trigger = serializers.ChoiceField(choices=choices_of(CallInput))
+    trigger = serializers.ChoiceField(choices=TRIGGERS)
     outcome = serializers.ChoiceField(choices=OUTCOMES, allow_null=True)
     detail = serializers.CharField(allow_null=True)
     agent = serializers.UUIDField(allow_null=True)
