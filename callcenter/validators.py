@@ -1,9 +1,13 @@
 """What may travel to the switch. One place decides, so that no argument can carry a second command."""
 
 import re
+from collections.abc import Collection, Mapping
 
 from django.core.validators import RegexValidator
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
+
+from .errors import InvalidInput
 
 SWITCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 DIAL_STRING = re.compile(r"[^\x00-\x1f\x7f|'\\]{1,255}")
@@ -28,3 +32,16 @@ validate_number = RegexValidator(
     _("Digits, letters and + * # . _ - only, 32 characters at most."),
     code="unsafe_number",
 )
+
+
+def check_fields(model: type[Model], fields: Mapping[str, object], editable: Collection[str]) -> None:
+    """Raises InvalidInput for a field that is not to be changed, or None where there must be a value.
+
+    Django's own validation passes over None in a field that may be blank; the database does not.
+    """
+    wrong = dict.fromkeys(sorted(set(fields) - set(editable)), "Unknown or not to be changed.")
+    if wrong:
+        raise InvalidInput("Unknown fields.", fields=wrong)
+    absent = [f for f, value in fields.items() if value is None and not model._meta.get_field(f).null]
+    if absent:
+        raise InvalidInput("Not valid.", fields=dict.fromkeys(absent, "There must be a value."))

@@ -11,10 +11,11 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from callcenter.errors import Conflict, InvalidInput
+from callcenter.errors import Conflict
 from callcenter.events import By, unit_of_work
 from callcenter.services import switch_command_add
 from callcenter.switch import ConfigureAgent, RemoveAgent
+from callcenter.validators import check_fields
 
 from ..models import Agent
 from ..selectors import agent_payload
@@ -65,7 +66,7 @@ def agent_update(*, agent_id: uuid.UUID, by: By, revision: int | None = None, **
     with unit_of_work() as unit:
         agent = locked(agent_id)
         check_revision(agent, revision)
-        before = {f: getattr(agent, f) for f in fields}
+        before = {f: getattr(agent, f) for f in EDITABLE & fields.keys()}
         _take(agent, fields)
         changed = {f for f, old in before.items() if getattr(agent, f) != old}
         if not changed:
@@ -135,11 +136,7 @@ def agent_contact_adopt(*, agent: Agent, contact: str) -> None:
 
 
 def _take(agent: Agent, fields: dict[str, Any]) -> None:
-    unknown = set(fields) - EDITABLE
-    if unknown:
-        raise InvalidInput(
-            "Unknown fields.", fields=dict.fromkeys(sorted(unknown), "Unknown or not to be changed.")
-        )
+    check_fields(Agent, fields, EDITABLE)
     # A dial string that was made from the extension follows it; one that was given stays.
     made = agent.contact == _contact_for(agent.extension)
     for field, value in fields.items():

@@ -18,7 +18,6 @@ from ..state import (
 )
 from .standing import (
     BY_SWITCH,
-    locked,
     put,
     save,
     tell_agent,
@@ -72,8 +71,8 @@ def acw_sweep(*, now: datetime) -> int:
     ids = list(Agent.objects.filter(due).order_by("acw_deadline").values_list("pk", flat=True))
     for agent_id in ids:
         with unit_of_work() as unit:
-            agent = locked(agent_id)
-            # The agent may have finished or extended between the query and the lock.
-            if agent.state == State.ACW and agent.acw_deadline and agent.acw_deadline <= now:
+            # Between the query and the lock the agent may have finished, extended or been deleted.
+            agent = Agent.objects.select_for_update().filter(due, pk=agent_id).first()
+            if agent is not None:
                 put(agent, Input.ACW_EXPIRED, by=By(Cause.TIMER), at=now, unit=unit)
     return len(ids)

@@ -75,11 +75,12 @@ def put(
     decision = decide(before, given, asked)
     if decision.refused:
         raise Conflict(code=decision.refused)
-    if call is not None and decision.standing.state is State.BUSY:
-        agent.call_id = call
     after_acw_began = decision.standing.state is State.ACW and before.state is not State.ACW
     if not decision.path and not decision.next_changed:
         return decision
+    # A second call that changes nothing about the agent must not take the place of the one that is on.
+    if call is not None and decision.path and decision.standing.state is State.BUSY:
+        agent.call_id = call
     call_id = agent.call_id
     agent.stand(decision.standing)
     if decision.path:

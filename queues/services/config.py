@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents.models import Agent
@@ -17,6 +18,7 @@ from callcenter.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from callcenter.events import By, UnitOfWork, unit_of_work
 from callcenter.services import switch_command_add
 from callcenter.switch import ConfigureQueue, ConfigureTier, RemoveQueue, RemoveTier
+from callcenter.validators import check_fields
 
 from ..models import Queue, Tier
 from ..selectors import QUEUE_FIELDS, queue_payload, tier_payload
@@ -147,7 +149,8 @@ def agent_sign_in(
     agent is not in, NotFound.
     """
     with unit_of_work() as unit:
-        tiers = list(Tier.objects.select_related("queue", "agent").filter(agent_id=agent_id).order_by("id"))
+        # Locked: saving writes the whole row, and a change of level or position may be under way.
+        tiers = list(_tiers_locked().filter(agent_id=agent_id).order_by("id"))
         mine = {t.queue.name for t in tiers}
         wanted = mine if queues is None else set(queues)
         if wanted - mine:
@@ -225,13 +228,12 @@ def _queue_locked(queue_id: uuid.UUID, revision: int | None) -> Queue:
     return queue
 
 
+def _tiers_locked() -> QuerySet[Tier]:
+    return Tier.objects.select_for_update(of=("self",)).select_related("queue", "agent")
+
+
 def _tier_locked(tier_id: int, revision: int | None) -> Tier:
-    tier = (
-        Tier.objects.select_for_update(of=("self",))
-        .select_related("queue", "agent")
-        .filter(pk=tier_id)
-        .first()
-    )
+    tier = _tiers_locked().filter(pk=tier_id).first()
     if tier is None:
         raise NotFound(code="tier_not_found")
     _check_revision(tier, revision)
@@ -244,11 +246,7 @@ def _check_revision(row: Queue | Tier, revision: int | None) -> None:
 
 
 def _take(row: Queue | Tier, fields: dict[str, Any], editable: frozenset[str]) -> None:
-    unknown = set(fields) - editable
-    if unknown:
-        raise InvalidInput(
-            "Unknown fields.", fields=dict.fromkeys(sorted(unknown), "Unknown or not to be changed.")
-        )
+    check_fields(type(row), fields, editable)
     for field, value in fields.items():
         setattr(row, field, value)
     try:

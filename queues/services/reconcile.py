@@ -224,7 +224,7 @@ def _order_what_is_missing(node: str, snapshot: Snapshot, repairs: Repairs) -> N
     for agent in agents:
         _order_agent(agent, snapshot.agents.get(agent.name), repairs)
     tiers = Tier.objects.select_related("queue", "agent").filter(queue__node=node, active=True)
-    _order_tiers(tiers, snapshot, {a.name for a in agents}, repairs)
+    _order_tiers(node, tiers, snapshot, {a.name for a in agents}, repairs)
 
 
 def _order_agent(agent: Agent, seen: SeenAgent | None, repairs: Repairs) -> None:
@@ -245,7 +245,9 @@ def agent_stands_so(agent: Agent, seen: SeenAgent) -> bool:
     return seen.presence is wanted and (wanted is not Presence.OPEN or open_for_calls)
 
 
-def _order_tiers(tiers: Iterable[Tier], snapshot: Snapshot, ours: set[str], repairs: Repairs) -> None:
+def _order_tiers(
+    node: str, tiers: Iterable[Tier], snapshot: Snapshot, ours: set[str], repairs: Repairs
+) -> None:
     wanted = {(t.queue.name, t.agent.name): t for t in tiers}
     for pair, tier in wanted.items():
         seen = snapshot.tiers.get(pair)
@@ -255,5 +257,5 @@ def _order_tiers(tiers: Iterable[Tier], snapshot: Snapshot, ours: set[str], repa
     for queue, agent in snapshot.tiers.keys() - wanted.keys():
         if agent in ours:
             order = RemoveTier(queue=queue, agent=agent)
-            switch_command_add(order=order, key=f"tier:{queue}:{agent}", by=BY_RECONCILE)
+            switch_command_add(order=order, key=f"tier:{queue}:{agent}", by=BY_RECONCILE, node=node)
             repairs.done.append(f"tier {queue} {agent} removed")
