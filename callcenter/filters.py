@@ -10,6 +10,7 @@ import django_filters
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from django_filters.fields import IsoDateTimeField
+from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 
@@ -40,7 +41,10 @@ class Search(SearchFilter):
             raise InvalidInput(
                 "The search is too long.", fields={"search": [f"{LONGEST_SEARCH} characters at most."]}
             )
-        return list(super().get_search_terms(request))
+        try:
+            return list(super().get_search_terms(request))
+        except ValidationError as bad:
+            raise ValidationError({self.search_param: bad.detail}) from bad
 
 
 class _TrueOrFalse(forms.Field):

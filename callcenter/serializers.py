@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import models
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from .events import Cause
 from .models import SwitchCommand
@@ -87,6 +88,12 @@ class Username(serializers.SlugRelatedField[User]):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(slug_field="username", queryset=User.objects.all(), **kwargs)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if data == "":
+            # Not the same as null, although forms think so.
+            self.fail("invalid")
+        return super().run_validation(data)
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):

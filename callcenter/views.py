@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib.auth.models import User
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -21,7 +20,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from .errors import CallCenterError, Gone, InvalidInput, NotFound, PayloadTooLarge
+from .errors import CallCenterError, Gone, InvalidInput, NotFound
 from .events import envelope, events_after, last_seq
 from .filters import SwitchCommandFilter
 from .models import ApiToken, SwitchCommand, SwitchNode
@@ -212,8 +211,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Django's handler for a request that it could not read."""
     if not _for_programs(request):
         return defaults.bad_request(request, exception)
-    if isinstance(exception, RequestDataTooBig):
-        return problem_response(PayloadTooLarge())
     return problem_response(InvalidInput("The request cannot be read."))
 
 
