@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from agents.models import Agent
 from agents.services import agent_adopt
@@ -52,6 +53,8 @@ class Book:
     _calls: dict[uuid.UUID, Call] = field(default_factory=dict)
     _offers: dict[uuid.UUID, list[Offer]] = field(default_factory=dict)
     _dirty: dict[uuid.UUID, tuple[str, datetime]] = field(default_factory=dict)
+    _rows: dict[uuid.UUID, dict[str, Any]] = field(default_factory=dict)
+    """The calls as they stand in the database."""
 
     # --- finding -------------------------------------------------------------------------------------
 
@@ -119,14 +122,11 @@ class Book:
 
     def call_of_leg(self, channel: str) -> tuple[Call, Leg] | None:
         """The live call that this channel is a leg of, and the leg."""
-        leg = (
-            Leg.objects.filter(channel_uuid=channel, call__node=self.node, call__state__in=LIVE_STATES)
-            .order_by("id")
-            .last()
-        )
+        live = Leg.objects.filter(channel_uuid=channel, call__node=self.node, call__state__in=LIVE_STATES)
+        leg = live.select_related("call").order_by("id").last()
         if leg is None:
             return None
-        call = self._calls.get(leg.call_id) or self._known(Call.objects.get(pk=leg.call_id))
+        call = self._known(leg.call)
         return (call, leg) if call is not None else None
 
     def call(self, call_id: uuid.UUID) -> Call:
@@ -148,14 +148,16 @@ class Book:
     def _known(self, call: Call | None) -> Call | None:
         if call is None:
             return None
-        return self._calls.setdefault(call.pk, call)
+        if call.pk not in self._calls:
+            self._calls[call.pk], self._rows[call.pk] = call, _row(call)
+        return self._calls[call.pk]
 
     # --- changing ------------------------------------------------------------------------------------
 
     def open_call(self, call: Call, given: str, at: datetime) -> None:
         """Enter a new call with its first log row."""
         call.save(force_insert=True)
-        self._calls[call.pk] = call
+        self._calls[call.pk], self._rows[call.pk] = call, _row(call)
         self._offers[call.pk] = []
         self._by_channel[call.channel_uuid] = call
         if call.member_uuid:
@@ -235,7 +237,7 @@ class Book:
                 call = self._calls[call_id]
                 if event != "call.started":
                     call.revision += 1
-                call.save()
+                self._save(call)
                 ringing = [o.agent_id for o in self.open_offers(call)]
                 unit.publish(
                     event,
@@ -249,6 +251,16 @@ class Book:
                     self.touched_queues.add(call.queue_id)
         self._dirty.clear()
 
+    def _save(self, call: Call) -> None:
+        """Write the columns that changed: most facts change few of them."""
+        before, row = self._rows[call.pk], _row(call)
+        call.save(update_fields=[column for column, value in row.items() if value != before[column]])
+        self._rows[call.pk] = row
+
     def _concerned(self, call: Call) -> Iterable[uuid.UUID]:
         concerned = {o.agent_id for o in self.offers(call)}
         return concerned | ({call.agent_id} if call.agent_id else set())
+
+
+def _row(call: Call) -> dict[str, Any]:
+    return {column.attname: getattr(call, column.attname) for column in Call._meta.concrete_fields}

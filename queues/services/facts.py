@@ -378,11 +378,11 @@ def _channel_hung_up(book: Book, fact: sw.ChannelHungUp) -> None:
     at = from_us(fact.at)
     open_legs = Leg.objects.filter(channel_uuid=fact.channel, call__node=book.node, ended_at__isnull=True)
     went_now = open_legs.update(ended_at=at, cause=fact.cause[:48]) > 0
-    for call in _calls_with_party(book, fact.channel):
+    for call in _calls_with_party(book, fact.channel, went_now=went_now):
         if fact.channel == call.channel_uuid:
             by = "switch" if fact.by_switch else ""
             calls.call_end(book, call=call, at=at, cause=fact.cause, by=by, lost=fact.by_switch)
-        elif went_now:
+        else:
             _party_down(book, call, fact)
     if fact.by_far_end is not None:
         ended = book.ended_call_on(fact.channel)
@@ -390,9 +390,10 @@ def _channel_hung_up(book: Book, fact: sw.ChannelHungUp) -> None:
             calls.call_end_detail(book, call=ended, by_far_end=fact.by_far_end, at=at)
 
 
-def _calls_with_party(book: Book, channel: str) -> list[Call]:
+def _calls_with_party(book: Book, channel: str, *, went_now: bool) -> list[Call]:
+    """The call of this caller, and the one that has this leg; a leg whose end was told before is no news."""
     found = [book.call_on(channel)]
-    known = book.call_of_leg(channel)
+    known = book.call_of_leg(channel) if went_now else None
     if known is not None:
         found.append(known[0])
     return list({c.pk: c for c in found if c is not None}.values())
