@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-from .resources import ConfiguredResource
+from .resources import ConfiguredResource, StrictView
 from .serializers import Problem
 
 PROBLEMS = {
@@ -70,7 +70,8 @@ class Schema(AutoSchema):
             statuses += OF_WRITES
         if isinstance(self.view, ConfiguredResource) and self.method in ("PUT", "PATCH", "DELETE"):
             statuses.append("412")
-        statuses += self.view.also_answers
+        if isinstance(self.view, StrictView):
+            statuses += self.view.also_answers
         problem = self.resolve_serializer(Problem, "response").ref
         for status in sorted(set(statuses)):
             operation["responses"][status] = {

@@ -97,6 +97,7 @@ def test_a_form_from_a_browser_is_refused_unread(settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(user_of("supervisor"))
+    browser.cookies["csrftoken"] = "a" * 32
     form = "application/x-www-form-urlencoded"
     answer = browser.post("/api/v1/queues", "name=" + "x" * 200, content_type=form)
     assert refusal(answer) == (415, "unsupported_media_type")

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connection
 
+from callcenter.hub import in_database
 from callcenter.models import SwitchCommand
 from callcenter.services import (
     switch_command_claim,
@@ -22,7 +22,7 @@ from queues.models import Queue
 from queues.services import queue_create
 from tests.bridge.live import live, until
 
-from .conftest import BY, Api, place, refusal
+from .conftest import BY, Api, place, refusal, user_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_stacks]
 
@@ -119,12 +119,14 @@ def test_nobody_waits_where_nothing_was_ordered(api: Api, support: Queue) -> Non
 async def test_a_change_of_queue_and_tier_reaches_the_switch_at_once(tmp_path: Path) -> None:
     async with live(tmp_path) as switch:
         await until(switch.bridge.in_step.is_set)
-        api = await sync_to_async(_integrator)()
-        ask = sync_to_async(api.post, thread_sensitive=False)
+        api = await in_database(lambda: Api(user_of("integrator")))
 
-        queue = await ask("queues", {"name": "vip@default", "strategy": "ring-all"}, Prefer="wait=5")
-        agent = await ask("agents", {"name": "1001", "extension": "1001"}, Prefer="wait=5")
-        tier = await ask(
+        queue = await in_database(
+            api.post, "queues", {"name": "vip@default", "strategy": "ring-all"}, Prefer="wait=5"
+        )
+        agent = await in_database(api.post, "agents", {"name": "1001", "extension": "1001"}, Prefer="wait=5")
+        tier = await in_database(
+            api.post,
             "tiers",
             {"queue": queue.json()["id"], "agent": agent.json()["id"], "level": 2, "position": 3},
             Prefer="wait=5",
@@ -134,12 +136,6 @@ async def test_a_change_of_queue_and_tier_reaches_the_switch_at_once(tmp_path: P
             assert {order["status"] for order in answer.json()["switch"]} == {"done"}, answer.json()
         assert "vip@default|ring-all|" in switch.api("callcenter_config queue list")
         assert "vip@default|1001|Ready|2|3" in switch.api("callcenter_config tier list")
-
-
-def _integrator() -> Api:
-    from .conftest import user_of
-
-    return Api(user_of("integrator"))
 
 
 # --- the orders by themselves ------------------------------------------------------------------------
