@@ -91,8 +91,8 @@ class Client:
 
     async def begin(self, token: str) -> None:
         """Authenticate and take the snapshot."""
-        for message in ({"type": "authenticate", "token": token}, {"type": "subscribe"}):
-            await self._websocket.send(json.dumps(message))
+        for request in ({"type": "authenticate", "token": token}, {"type": "subscribe"}):
+            await self._websocket.send(json.dumps(request))
         async with asyncio.timeout(PATIENCE):
             while (message := json.loads(await self._websocket.recv()))["type"] != "snapshot":
                 if message["type"] == "error":

@@ -48,11 +48,13 @@ _VARYING = re.compile(
 
 @dataclass(frozen=True)
 class Step:
-    """One recorded event: `offset` in seconds since the call began, the text with gaps, and the `moment`
-    in the life of the call that it tells of, if it is one that the product tells of in turn."""
+    """One recorded event: `offset` in seconds since the call began, the text with gaps, the `moment` in the
+    life of the call that it tells of, if it is one that the product tells of in turn, and the engine's
+    state of the agent, if it tells of that."""
 
     offset: float
     moment: str
+    agent_state: str
     texts: tuple[bytes, ...]
     gaps: tuple[bytes, ...]
 
@@ -105,7 +107,8 @@ class CallGenerator:
             kind = found.lastgroup or ""
             gaps.append(found["uuid"] if kind == "uuid" else kind.encode())
             at = found.end()
-        return Step((event.at_us - began) / 1e6, moment, (*texts, frame.body[at:]), tuple(gaps))
+        offset, agent_state = (event.at_us - began) / 1e6, event.get("CC-Agent-State")
+        return Step(offset, moment, agent_state, (*texts, frame.body[at:]), tuple(gaps))
 
     def call(self, agent: str) -> NewCall:
         """A call that this agent will answer."""

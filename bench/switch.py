@@ -53,18 +53,17 @@ class BenchSwitch:
         async with self._opened:
             await self._opened.wait_for(lambda: len(self._free) >= count)
 
-    async def at_rate(self, calls_per_second: float, seconds: float) -> None:
-        """Begin calls evenly, each of them as fast as it was recorded."""
+    async def at_rate(self, calls_per_second: float, seconds: float, speed: float = 1.0) -> None:
+        """Begin calls evenly; a call is `speed` times as fast as it was recorded."""
         began = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number in range(round(calls_per_second * seconds)):
                 await _until(began + number / calls_per_second)
                 await self.open_agents(1)
-                group.create_task(self._play(self._begin()))
+                group.create_task(self._play(self._begin(), speed))
 
     async def flat_out(self, seconds: float, speed: float) -> None:
-        """For so long, give every agent a call as soon as the agent is open; a call is `speed` times as
-        fast as it was recorded."""
+        """For so long, give every agent a call as soon as the agent is open."""
         async with asyncio.TaskGroup() as group:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -75,21 +74,20 @@ class BenchSwitch:
     def _begin(self) -> NewCall:
         call = self.calls.call(self._free.popleft())
         self.begun[call.member] = call.agent
-        self._agents[call.agent] = (OPEN[0], "Receiving")
         return call
 
-    async def _play(self, call: NewCall, speed: float = 1.0) -> None:
+    async def _play(self, call: NewCall, speed: float) -> None:
         began, events = time.perf_counter(), self.calls.events(call)
         for step in self.calls.steps:
             await _until(began + step.offset / speed)
             await self._write(call, step, next(events))
-        # The engine parks an agent "on demand" by itself once the call is over.
-        self._agents[call.agent] = (OPEN[0], "Idle")
 
     async def _write(self, call: NewCall, step: Step, event: bytes) -> None:
         assert self._events is not None
         if step.moment:
             self.written[call.member, step.moment] = time.perf_counter()
+        if step.agent_state:
+            self._agents[call.agent] = (OPEN[0], step.agent_state)
         self._events.write(event)
         self.events_written += 1
         await self._events.drain()
