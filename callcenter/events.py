@@ -139,9 +139,12 @@ class UnitOfWork:
             return
         count = len(self.events)
         # The lock on this row is taken last and held until the commit: hence commit order, no gaps.
-        if not EventCounter.objects.filter(pk=1).update(value=F("value") + count):
-            EventCounter.objects.create(pk=1, value=count)
-        first = EventCounter.objects.values_list("value", flat=True).get(pk=1) - count + 1
+        counter = EventCounter.objects.filter(pk=1)
+        if not counter.update(value=F("value") + count):
+            # The first events ever, perhaps of two at once: the second waits here for the first's commit.
+            EventCounter.objects.bulk_create([EventCounter(pk=1)], ignore_conflicts=True)
+            counter.update(value=F("value") + count)
+        first = counter.values_list("value", flat=True).get() - count + 1
         for seq, event in enumerate(self.events, first):
             event.seq = seq
         Event.objects.bulk_create(self.events)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from agents.models import Agent
 from agents.services import agent_missed_call, agent_report
-from agents.state import Input, State
+from agents.state import Input, State, Sub
 
 from ..models import Call, Leg, Offer, Queue
 from ..state import (
@@ -78,13 +78,14 @@ def call_queue(
 
 def call_offer(book: Book, *, call: Call, agent: Agent, at: datetime, reconciled: bool = False) -> Offer:
     """The engine offers a call to an agent. Told again, it is no change."""
-    for offer in book.open_offers(call):
-        if offer.agent_id == agent.pk:
+    for offer in book.offers(call):
+        if offer.agent_id == agent.pk and (not offer.outcome or offer.offered_at == at):
             if offer.reconciled and at < offer.offered_at:
                 offer.offered_at = at
                 offer.save(update_fields=["offered_at"])
             return offer
-    _close_stale_offers(book, agent, at, but=call)
+    if _close_stale_offers(book, agent, at, but=call) and agent.sub_state == Sub.RINGING:
+        agent_report(agent=agent, fact=Input.OPENED, at=at, by=book.by)
     offer = Offer(call=call, agent=agent, offered_at=at, reconciled=reconciled)
     book.add_offer(offer)
     book.mark(call, at)
@@ -107,6 +108,10 @@ def call_answer(book: Book, *, call: Call, agent: Agent, leg: str, at: datetime)
     _leg_known(call, leg, agent, at)
     book.mark(call, at)
     book.put(call, CallInput.ANSWERED, at, detail=agent.name)
+    if call.state == CallState.ENDED:
+        # Told after the end of the call: nobody will tell its end again.
+        call_release(book, call=call, at=at)
+        return
     agent_report(agent=agent, fact=Input.ANSWERED, at=at, by=book.by, call=call.pk)
 
 
@@ -202,6 +207,14 @@ def call_release(book: Book, *, call: Call, at: datetime) -> None:
     _free(book, book.agent_of(call.agent_id), call, at)
 
 
+def agent_leave(book: Book, *, call: Call, agent: Agent, at: datetime) -> None:
+    """An agent is out of a call that may go on without."""
+    if call.member_uuid and call.agent_id == agent.pk:
+        call_release(book, call=call, at=at)
+    else:
+        _free(book, agent, call, at)
+
+
 def call_leave(book: Book, *, call: Call, outcome: Outcome, channel_up: bool, at: datetime) -> None:
     """The queue entry ended: the first end told counts, an answer told later wins."""
     decided = decide_outcome(Outcome(call.outcome), outcome)
@@ -286,10 +299,10 @@ def _close_offer(offer: Offer, outcome: OfferOutcome, at: datetime, *, cause: st
     offer.save()
 
 
-def _close_stale_offers(book: Book, agent: Agent, at: datetime, *, but: Call) -> None:
+def _close_stale_offers(book: Book, agent: Agent, at: datetime, *, but: Call) -> bool:
     """An agent is offered one call at a time: a new offer closes one whose end was never told."""
-    if Offer.objects.filter(agent=agent, outcome=OfferOutcome.PENDING).exclude(call=but).exists():
-        offers_silently_over(book, agent=agent, at=at)
+    stale = Offer.objects.filter(agent=agent, outcome=OfferOutcome.PENDING).exclude(call=but)
+    return stale.exists() and offers_silently_over(book, agent=agent, at=at)
 
 
 def _count_hold(call: Call, at: datetime) -> None:

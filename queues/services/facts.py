@@ -21,7 +21,7 @@ from callcenter.events import By, unit_of_work
 from callcenter.models import SwitchCommand
 
 from ..models import Call, Leg
-from ..state import CallInput, Outcome
+from ..state import CallInput, CallState, Outcome
 from . import calls
 from .book import BY_SWITCH, Book
 from .config import tier_adopt
@@ -72,7 +72,10 @@ def handles(kind: type[F]) -> Callable[[Handler[F]], Handler[F]]:
 
 @handles(sw.MemberQueued)
 def _member_queued(book: Book, fact: sw.MemberQueued) -> None:
-    _queued(book, fact)
+    known = book.call_for(fact.member)
+    # Told again after its end. Who comes back to his place in the queue does so on another channel.
+    if known is None or known.state != CallState.ENDED or known.channel_uuid != fact.channel:
+        _queued(book, fact)
 
 
 def _queued(book: Book, fact: sw.MemberFact) -> Call:

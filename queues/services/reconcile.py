@@ -45,6 +45,7 @@ class Noted:
     calls: frozenset[uuid.UUID]
     busy: frozenset[uuid.UUID]
     ringing: frozenset[int]
+    legs: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -59,7 +60,8 @@ def reconcile_begin(*, node: str) -> Noted:
     live = Call.objects.filter(node=node, state__in=LIVE_STATES).values_list("pk", flat=True)
     busy = Agent.objects.filter(node=node, state=State.BUSY).values_list("pk", flat=True)
     ringing = Offer.objects.filter(call__node=node, outcome=OfferOutcome.PENDING).values_list("pk", flat=True)
-    return Noted(frozenset(live), frozenset(busy), frozenset(ringing))
+    legs = Leg.objects.filter(call__node=node, ended_at__isnull=True).values_list("channel_uuid", flat=True)
+    return Noted(frozenset(live), frozenset(busy), frozenset(ringing), frozenset(legs))
 
 
 def reconcile_take(*, snapshot: Snapshot, node: str, adopt: bool = False) -> Repairs:
@@ -95,11 +97,13 @@ def reconcile_settle(
                 calls.call_end(book, call=known, at=at, cause="LOST", by="switch", reconciled=True, lost=True)
                 book.flush()
                 repairs.done.append(f"call {call.pk} ended: its channel is gone")
-        Leg.objects.filter(call__node=node, call__pk__in=noted.calls, ended_at__isnull=True).exclude(
-            channel_uuid__in=snapshot.channels
-        ).update(ended_at=at, cause="LOST")
+        # Only legs that were noted: one that began since is in no snapshot either.
+        gone = noted.legs - snapshot.channels.keys()
+        Leg.objects.filter(call__node=node, channel_uuid__in=gone, ended_at__isnull=True).update(
+            ended_at=at, cause="LOST"
+        )
         for agent in Agent.objects.select_for_update().filter(pk__in=noted.busy, state=State.BUSY):
-            _settle_agent(book, agent, noted, snapshot, at, repairs)
+            _settle_agent(book, book.agent_of(agent.pk), noted, snapshot, at, repairs)
             book.flush()
     return repairs
 
@@ -208,8 +212,20 @@ def _settle_agent(
     if call is None or call.state == CallState.ENDED or call.released_at is not None:
         agent_report(agent=agent, fact=Input.SWITCH_RESTARTED, at=at, by=book.by, call=None)
         repairs.done.append(f"agent {agent.name} freed: the call is over")
+    elif _has_left(agent, call):
+        calls.agent_leave(book, call=book.call(call.pk), agent=agent, at=at)
+        repairs.done.append(f"agent {agent.name} freed: the leg is gone, the call goes on")
     if seen is not None:
         agent_parked(agent=agent, parked=engine == "parked")
+
+
+def _has_left(agent: Agent, call: Call) -> bool:
+    """Whether the agent was on this call with a leg, and no such leg is left."""
+    legs = call.legs.filter(role=Leg.Role.AGENT, agent=agent)
+    if call.member_uuid:
+        # Legs of offers that failed come and go before the one that answered.
+        legs = legs.filter(channel_uuid=call.agent_leg) if call.agent_id == agent.pk else legs.none()
+    return legs.exists() and not legs.filter(ended_at__isnull=True).exists()
 
 
 # --- what we have ------------------------------------------------------------------------------------
@@ -254,7 +270,7 @@ def _order_tiers(
         if seen is None or (seen.level, seen.position) != (tier.level, tier.position):
             tier_order(tier=tier, by=BY_RECONCILE)
             repairs.done.append(f"tier {pair[0]} {pair[1]} set")
-    for queue, agent in snapshot.tiers.keys() - wanted.keys():
+    for queue, agent in sorted(snapshot.tiers.keys() - wanted.keys()):
         if agent in ours:
             order = RemoveTier(queue=queue, agent=agent)
             switch_command_add(order=order, key=f"tier:{queue}:{agent}", by=BY_RECONCILE, node=node)
