@@ -126,7 +126,9 @@ def _target(state: str, sub: str, reason: str) -> Target | None:
 class AgentTransition(models.Model):
     """One change of one agent: history, audit trail and source of the statistics. Never changed."""
 
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="transitions")
+    # The history outlives the agent's record: then the name alone tells whose it is.
+    agent = models.ForeignKey(Agent, null=True, on_delete=models.SET_NULL, related_name="transitions")
+    agent_name = models.CharField(max_length=64)
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(auto_now_add=True)
     old_state = models.CharField(max_length=8)

@@ -83,16 +83,16 @@ def _call(call: Call) -> dict[str, Any]:
         "channel": call.channel_uuid,
         "caller": call.caller_number,
         "destination": call.destination,
-        "agent": call.agent.name if call.agent else None,
+        "agent": call.agent_name or None,
         "offers": [
             {
-                "agent": o.agent.name,
+                "agent": o.agent_name,
                 "at": o.offered_at.isoformat(),
                 "outcome": o.outcome or None,
                 "cause": o.cause or None,
                 "reconciled": o.reconciled,
             }
-            for o in call.offers.select_related("agent").order_by("id")
+            for o in call.offers.order_by("id")
         ],
         "outcome": call.outcome or None,
         "abandoned_while": call.abandoned_while or None,

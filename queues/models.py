@@ -136,6 +136,7 @@ class Call(models.Model):
     outcome = models.CharField(max_length=12, blank=True, choices=[(o, o) for o in Outcome if o])
     abandoned_while = models.CharField(max_length=8, blank=True)
     agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="calls")
+    agent_name = models.CharField(max_length=64, blank=True)
     agent_leg = models.CharField(max_length=64, blank=True)
     partner_leg = models.CharField(max_length=64, blank=True)
     started_at = models.DateTimeField()
@@ -210,7 +211,8 @@ class Offer(models.Model):
     """One offer of one call to one agent."""
 
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="offers")
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="offers")
+    agent = models.ForeignKey(Agent, null=True, on_delete=models.SET_NULL, related_name="offers")
+    agent_name = models.CharField(max_length=64)
     leg = models.CharField(max_length=64, blank=True)
     offered_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)

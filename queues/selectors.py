@@ -91,6 +91,7 @@ def call_payload(call: Call, offered_to: Iterable[uuid.UUID] | None = None) -> d
         "outcome": str(call.outcome) or None,
         "abandoned_while": call.abandoned_while or None,
         "agent": str(call.agent_id) if call.agent_id else None,
+        "agent_name": call.agent_name or None,
         "offered_to": call_offered_to(call) if offered_to is None else sorted(map(str, offered_to)),
         "started_at": _iso(call.started_at),
         "queued_at": _iso(call.queued_at),
@@ -116,7 +117,8 @@ def call_offered_to(call: Call) -> list[str]:
 def offer_payload(offer: Offer) -> dict[str, Any]:
     """One offer of a call to an agent."""
     return {
-        "agent": str(offer.agent_id),
+        "agent": str(offer.agent_id) if offer.agent_id else None,
+        "agent_name": offer.agent_name,
         "offered_at": _iso(offer.offered_at),
         "answered_at": _iso(offer.answered_at),
         "ended_at": _iso(offer.ended_at),
@@ -238,7 +240,7 @@ def agent_snapshot(agent_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _agents_of(call: Call) -> set[uuid.UUID]:
-    return {o.agent_id for o in call.offers.all()} | ({call.agent_id} if call.agent_id else set())
+    return {a for a in (call.agent_id, *(o.agent_id for o in call.offers.all())) if a}
 
 
 def _iso(at: datetime | None) -> str | None:

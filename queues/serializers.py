@@ -121,6 +121,7 @@ class CallAnswer(Answer):
     outcome = serializers.ChoiceField(choices=OUTCOMES, allow_null=True)
     abandoned_while = serializers.ChoiceField(choices=choices_of(["waiting", "ringing"]), allow_null=True)
     agent = serializers.UUIDField(allow_null=True)
+    agent_name = serializers.CharField(allow_null=True, help_text="Stays when the agent is deleted.")
     offered_to = serializers.ListField(
         child=serializers.UUIDField(), help_text="The agents whose phones ring now."
     )
@@ -144,7 +145,8 @@ class CallAnswer(Answer):
 class OfferAnswer(Answer):
     """One offer of a call to an agent."""
 
-    agent = serializers.UUIDField()
+    agent = serializers.UUIDField(allow_null=True)
+    agent_name = serializers.CharField()
     offered_at = serializers.DateTimeField()
     answered_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)

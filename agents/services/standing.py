@@ -124,6 +124,7 @@ def _log(
     for new in decision.path:
         AgentTransition.objects.create(
             agent=agent,
+            agent_name=agent.name,
             at=at,
             old_state=old.state,
             old_sub_state=old.sub,

@@ -238,7 +238,7 @@ class Book:
                 if event != "call.started":
                     call.revision += 1
                 self._save(call)
-                ringing = [o.agent_id for o in self.open_offers(call)]
+                ringing = [o.agent_id for o in self.open_offers(call) if o.agent_id]
                 unit.publish(
                     event,
                     data=call_payload(call, ringing),
@@ -258,8 +258,7 @@ class Book:
         self._rows[call.pk] = row
 
     def _concerned(self, call: Call) -> Iterable[uuid.UUID]:
-        concerned = {o.agent_id for o in self.offers(call)}
-        return concerned | ({call.agent_id} if call.agent_id else set())
+        return {a for a in (call.agent_id, *(o.agent_id for o in self.offers(call))) if a}
 
 
 def _row(call: Call) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def call_offer(book: Book, *, call: Call, agent: Agent, at: datetime, reconciled
             return offer
     if _close_stale_offers(book, agent, at, but=call) and agent.sub_state == Sub.RINGING:
         agent_report(agent=agent, fact=Input.OPENED, at=at, by=book.by)
-    offer = Offer(call=call, agent=agent, offered_at=at, reconciled=reconciled)
+    offer = Offer(call=call, agent=agent, agent_name=agent.name, offered_at=at, reconciled=reconciled)
     book.add_offer(offer)
     book.mark(call, at)
     book.put(call, CallInput.OFFERED, at, detail=agent.name)
@@ -104,7 +104,8 @@ def call_answer(book: Book, *, call: Call, agent: Agent, leg: str, at: datetime)
         offer = call_offer(book, call=call, agent=agent, at=at, reconciled=True)
     offer.outcome, offer.answered_at, offer.leg = OfferOutcome.ANSWERED, at, leg
     offer.save()
-    call.agent, call.agent_leg, call.answered_at = agent, leg, at
+    call.agent, call.agent_name = agent, agent.name
+    call.agent_leg, call.answered_at = leg, at
     _leg_known(call, leg, agent, at)
     book.mark(call, at)
     book.put(call, CallInput.ANSWERED, at, detail=agent.name)

@@ -11,7 +11,14 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.models import Agent, AgentTransition
-from agents.services import agent_extend_acw, agent_finish_acw, agent_logout, agent_ready, agent_unready
+from agents.services import (
+    agent_delete,
+    agent_extend_acw,
+    agent_finish_acw,
+    agent_logout,
+    agent_ready,
+    agent_unready,
+)
 from agents.state import State, Sub
 from callcenter.models import Event, SwitchCommand, SwitchNode
 from queues.models import Call, Tier
@@ -288,3 +295,20 @@ async def test_what_was_changed_behind_our_back_is_found_and_put_right(tmp_path:
         switch.api(f"uuid_kill {caller.uuid}")
         await until(lambda: Call.objects.filter(outcome="answered", state=CallState.ENDED).exists())
     assert not await Call.objects.filter(reconciled=True).aexists()
+
+
+async def test_the_history_of_an_agent_outlives_the_agents_record(tmp_path: Path) -> None:
+    async with live(tmp_path) as switch:
+        (agent,) = await staffed("1001", acw_seconds=0)
+        await until(orders_are_done)
+        caller = switch.caller()
+        await until(lambda: talking("1001"))
+        switch.api(f"uuid_kill {caller.uuid}")
+        await until(lambda: state_of("1001") == (State.READY, ""))
+        await sync_to_async(agent_delete)(agent_id=agent.pk, by=BY)
+        await until(orders_are_done)
+        assert switch.api("callcenter_config agent list 1001") == "+OK\n"
+    assert await AgentTransition.objects.filter(agent=None, agent_name="1001").acount() >= 4
+    call = await Call.objects.aget()
+    assert (call.agent_id, call.agent_name, call.outcome) == (None, "1001", "answered")
+    assert [o.agent_name async for o in call.offers.all()] == ["1001"]
