@@ -20,7 +20,8 @@ EVENT_TYPES = frozenset({"text/event-plain", "text/event-json"})
 
 
 def read_events(path: Path, counts: dict[str, int]) -> Iterator[Event]:
-    """The events of a recorded byte stream (plain, json, gzipped or not), malformed ones counted.
+    """The events of a recorded byte stream (plain, json, gzipped or not), malformed ones counted,
+    and a recording that ends in the middle of one.
 
     Raises ProtocolError where the bytes are no event stream, OSError.
     """
@@ -34,6 +35,8 @@ def read_events(path: Path, counts: dict[str, int]) -> Iterator[Event]:
                         yield decode_event(frame)
                     except MalformedEvent:
                         counts["malformed"] = counts.get("malformed", 0) + 1
+    if reader.partial:
+        counts["cut_short"] = counts.get("cut_short", 0) + 1
 
 
 def play(applier: Applier, events: Iterator[Event]) -> None:

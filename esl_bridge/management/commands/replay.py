@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +35,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["speed"] < 0:
-            raise CommandError("--speed must not be negative")
+        if not options["speed"] >= 0:
+            raise CommandError("--speed must be 0 or more")
         applier = Applier(node=settings.SWITCH_NODE, backend=backend_load(), adopt=True, event_time=True)
         counts: dict[str, int] = {}
         with scratch_database():
@@ -52,7 +53,7 @@ class Command(BaseCommand):
             play(applier, paced(read_events(path, counts), speed))
         except OSError as bad:
             raise CommandError(f"{path}: {bad.strerror or bad}") from bad
-        except (ProtocolError, EOFError) as bad:
+        except (ProtocolError, EOFError, zlib.error) as bad:
             raise CommandError(f"{path}: not a recording of an event socket: {bad}") from bad
 
 
