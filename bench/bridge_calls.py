@@ -42,7 +42,7 @@ STEADY_RATE = 5.0
 STEADY_SECONDS = 10.0
 FAST_CALLS = 10.0
 """So much faster than it was recorded (4.5 s) is a call when flat out."""
-WARM_UP_SECONDS = 3.0
+WARM_UP_CALLS = 2 * AGENTS
 PATIENCE = 60.0
 LAG_LIMIT_MS = 300.0
 """From the switch's event to the dashboard."""
@@ -152,7 +152,8 @@ async def _measure(seconds: float) -> Result:
         await switch.at_rate(STEADY_RATE, STEADY_SECONDS)
         await client.ends_of(len(switch.begun))
         lags = [_lag(switch, client, moment) for moment in MOMENT_OF_EVENT.values()]
-        rates = await _flat_out(switch, client, seconds)
+        rates = await switch.flat_out(FAST_CALLS, _rates(switch, client, seconds))
+        await client.ends_of(len(switch.begun))
         _check(switch, client)
         listening.cancel()
     calls, told, heard = rates
@@ -161,17 +162,17 @@ async def _measure(seconds: float) -> Result:
     )
 
 
-async def _flat_out(switch: BenchSwitch, client: Client, seconds: float) -> tuple[float, float, float]:
-    """Calls ended, switch events written and WebSocket events heard, per second once it has got going."""
-    async with asyncio.TaskGroup() as group:
-        group.create_task(switch.flat_out(WARM_UP_SECONDS + seconds, FAST_CALLS))
-        await asyncio.sleep(WARM_UP_SECONDS)
-        began = time.perf_counter()
-        before = len(client.ended), switch.events_written, client.events
-        await asyncio.sleep(seconds)
-        after = len(client.ended), switch.events_written, client.events
-        took = time.perf_counter() - began
-    await client.ends_of(len(switch.begun))
+async def _rates(switch: BenchSwitch, client: Client, seconds: float) -> tuple[float, float, float]:
+    """Calls ended, switch events written and WebSocket events heard, per second.
+
+    The agents begin all at once: the first calls of all of them, and the wave these make, do not count.
+    """
+    await client.ends_of(len(client.ended) + WARM_UP_CALLS)
+    began = time.perf_counter()
+    before = len(client.ended), switch.events_written, client.events
+    await asyncio.sleep(seconds)
+    after = len(client.ended), switch.events_written, client.events
+    took = time.perf_counter() - began
     calls, told, heard = ((b - a) / took for a, b in zip(before, after, strict=True))
     return calls, told, heard
 

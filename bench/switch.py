@@ -8,13 +8,15 @@ got answered, the commands that open the agent again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shlex
 import time
 from collections import deque
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from .calls import RECORDING, CallGenerator, NewCall, Step
 
+T = TypeVar("T")
 COLUMNS = ("name", "uuid", "type", "contact", "status", "state", "wrap_up_time")
 OPEN = ("Available (On Demand)", "Waiting")
 CLOSED = ("Logged Out", "Waiting")
@@ -62,14 +64,19 @@ class BenchSwitch:
                 await self.open_agents(1)
                 group.create_task(self._play(self._begin(), speed))
 
-    async def flat_out(self, seconds: float, speed: float) -> None:
-        """For so long, give every agent a call as soon as the agent is open."""
-        async with asyncio.TaskGroup() as group:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    while True:
-                        await self.open_agents(1)
-                        group.create_task(self._play(self._begin(), speed))
+    async def flat_out(self, speed: float, measuring: Awaitable[T]) -> T:
+        """While `measuring` lasts, give every agent a call as soon as the agent is open; what it returns,
+        after the last call."""
+        async with asyncio.TaskGroup() as calls:
+            giving = calls.create_task(self._give(calls, speed))
+            measured = await measuring
+            giving.cancel()
+        return measured
+
+    async def _give(self, calls: asyncio.TaskGroup, speed: float) -> None:
+        while True:
+            await self.open_agents(1)
+            calls.create_task(self._play(self._begin(), speed))
 
     def _begin(self) -> NewCall:
         call = self.calls.call(self._free.popleft())
