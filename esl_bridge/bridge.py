@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
@@ -47,6 +46,7 @@ from .applier import Applier
 from .backends.base import Backend, Outcome, Pause, SnapshotUnreadable
 from .backends.words import UnsafeArgument
 from .protocol import Event, UnsafeCommand
+from .threads import in_thread
 from .transports.base import Connector, EslConnection, EslError, EslRefused, backoff
 from .wake import BridgeWake
 
@@ -133,6 +133,9 @@ class Bridge:
             except* DATABASE_AWAY as gone:
                 # The events of this session cannot be kept for ever: the next one starts from a snapshot.
                 why = f"database: {_reason(gone)}"
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # The session's tasks failed while they were being cancelled, and their group told that alone.
+                raise asyncio.CancelledError
             attempt = 0 if self.in_step.is_set() else attempt + 1
             self.in_step.clear()
             log.warning("switch %s is away: %s", self.node, why)
@@ -190,7 +193,8 @@ class Bridge:
         """Apply what has queued up; done when the line falls quiet or has ended."""
         while True:
             try:
-                batch = await asyncio.wait_for(events.next_events(BATCH), QUIET_SECONDS)
+                async with asyncio.timeout(QUIET_SECONDS):
+                    batch = await events.next_events(BATCH)
             except (TimeoutError, EslError):
                 return
             await self._take(batch)
@@ -312,9 +316,7 @@ class Bridge:
         await self._db(switch_commands_prune, older_than=before)
 
     async def _db(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        # Through asgiref, so that telling over the channel layer runs on this loop and not on one of
-        # the thread's own, whose queues nobody would be woken by.
-        return await sync_to_async(work, thread_sensitive=False, executor=self._thread)(*args, **kwargs)
+        return await in_thread(self._thread, work, *args, **kwargs)
 
 
 def _reason(gone: BaseExceptionGroup[BaseException]) -> str:

@@ -27,7 +27,9 @@ class BridgeWake:
     async def wait(self, seconds: float) -> None:
         """Until woken, or for so long."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         self._event.clear()
 
     async def listen(self) -> None:
