@@ -8,7 +8,6 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, User
 from django.db import DatabaseError
 
@@ -27,6 +26,7 @@ from queues.selectors import queue_payload
 from queues.services import agent_sign_in, queue_create, tier_create
 
 from .simulator.callcenter.model import QueueConfig
+from .threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +117,10 @@ async def demo_work(*, seed: int, speed: float = 1.0) -> None:
     Who is set to anything else by a person is left as set.
     """
     rng = random.Random(seed)  # noqa: S311 (a demonstration, not a secret)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="demo")
     while True:
         try:
-            await sync_to_async(_look_round)(rng)
+            await in_thread(thread, _look_round, rng)
         except DatabaseError:
             log.warning("the demonstration's agents wait for the database")
         await asyncio.sleep(LOOK_SECONDS / speed)

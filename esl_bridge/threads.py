@@ -1,0 +1,30 @@
+"""Blocking work in a thread, awaited by a task that can be cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import sync_to_async
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def in_thread(
+    executor: ThreadPoolExecutor, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """What `work` returns, done in the executor's thread. Raises what it raises.
+
+    Through asgiref, so that telling over the channel layer runs on this loop and not on one of the
+    thread's own, whose queues nobody would be woken by. But asgiref (3.13) hands a cancellation to such a
+    telling, and when that is finished all the same the cancellation is gone; a task that works in a loop
+    would then never end.
+    """
+    done = await sync_to_async(work, thread_sensitive=False, executor=executor)(*args, **kwargs)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return done

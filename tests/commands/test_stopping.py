@@ -1,0 +1,69 @@
+"""A task that works in a thread ends when it is told to, whatever the thread was at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from esl_bridge.threads import in_thread
+from esl_bridge.wake import BridgeWake
+
+
+async def test_a_cancellation_during_a_telling_that_is_finished_all_the_same_is_not_lost() -> None:
+    telling = asyncio.Event()
+
+    async def tell() -> None:
+        telling.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(10)
+
+    def work() -> str:
+        async_to_sync(tell)()
+        return "done"
+
+    with ThreadPoolExecutor(1) as thread:
+        task = asyncio.create_task(in_thread(thread, work))
+        async with asyncio.timeout(10):
+            await telling.wait()
+            task.cancel()
+            await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_a_cancellation_while_the_thread_works_is_not_lost() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go_on.wait(10)
+
+    with ThreadPoolExecutor(1) as thread:
+        task = asyncio.create_task(in_thread(thread, work))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.wait([task])
+        go_on.set()
+    assert task.cancelled()
+
+
+async def test_what_work_returns_or_raises_is_handed_on() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        assert await in_thread(thread, divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await in_thread(thread, divmod, 7, 0)
+
+
+async def test_a_cancellation_that_comes_with_the_waking_is_not_lost() -> None:
+    wake = BridgeWake()
+    task = asyncio.create_task(wake.wait(10))
+    await asyncio.sleep(0)
+    wake._event.set()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
