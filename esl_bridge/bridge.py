@@ -127,21 +127,29 @@ class Bridge:
         while True:
             why = "closed"
             try:
-                await self._session(wake)
+                await self._one_session(wake)
             except* (EslError, SnapshotUnreadable) as gone:
                 why = _reason(gone)
             except* DATABASE_AWAY as gone:
                 # The events of this session cannot be kept for ever: the next one starts from a snapshot.
                 why = f"database: {_reason(gone)}"
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                # The session's tasks failed while they were being cancelled, and their group told that alone.
-                raise asyncio.CancelledError
             attempt = 0 if self.in_step.is_set() else attempt + 1
             self.in_step.clear()
             log.warning("switch %s is away: %s", self.node, why)
             with contextlib.suppress(*DATABASE_AWAY):
                 await self._db(switch_node_report, name=self.node, connected=False, detail=why)
             await asyncio.sleep(backoff(attempt, self._rng))
+
+    async def _one_session(self, wake: BridgeWake) -> None:
+        """A session in a task of its own. A task group whose members fail while they are being cancelled
+        raises their errors and forgets the cancellation; waiting from outside it does not."""
+        session = asyncio.create_task(self._session(wake), name="bridge-connection")
+        try:
+            await asyncio.wait({session})
+        finally:
+            session.cancel()
+            await asyncio.gather(session, return_exceptions=True)
+        await session
 
     async def _session(self, wake: BridgeWake) -> None:
         at = self.address
