@@ -23,8 +23,10 @@ async def in_thread(
     telling, and when that is finished all the same the cancellation is gone; a task that works in a loop
     would then never end.
     """
-    done = await sync_to_async(work, thread_sensitive=False, executor=executor)(*args, **kwargs)
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    # A task group that failed leaves its request to cancel on the count (Python 3.11): only new ones matter.
+    before = task.cancelling() if task is not None else 0
+    done = await sync_to_async(work, thread_sensitive=False, executor=executor)(*args, **kwargs)
+    if task is not None and task.cancelling() > before:
         raise asyncio.CancelledError
     return done

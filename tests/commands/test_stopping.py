@@ -52,6 +52,17 @@ async def test_a_cancellation_while_the_thread_works_is_not_lost() -> None:
     assert task.cancelled()
 
 
+async def test_work_goes_on_in_a_task_whose_task_group_failed() -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    with ThreadPoolExecutor(1) as thread:
+        with contextlib.suppress(ExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail())
+        assert await in_thread(thread, divmod, 7, 2) == (3, 1)
+
+
 async def test_what_work_returns_or_raises_is_handed_on() -> None:
     with ThreadPoolExecutor(1) as thread:
         assert await in_thread(thread, divmod, 7, 2) == (3, 1)
