@@ -123,10 +123,10 @@ def _frame(payload: bytes, content_type: bytes) -> bytes:
 class EventBus:
     """Makes events with the switch's common headers and hands them to the listeners, in order."""
 
-    def __init__(self, clock: Clock, *, seed: int, hostname: str) -> None:
+    def __init__(self, clock: Clock, *, seed: int, hostname: str, run: str = "") -> None:
         self.clock = clock
         self.hostname = hostname
-        self._rng = random.Random(f"{seed}/uuid")  # noqa: S311
+        self._rng = random.Random(f"{seed}/{run}/uuid" if run else f"{seed}/uuid")  # noqa: S311
         self._sequence = 500
         self._listeners: list[Listener] = []
         self._stamp: tuple[int, str, str] = (-1, "", "")
@@ -134,7 +134,7 @@ class EventBus:
         self.started = clock.now()
 
     def uuid(self) -> str:
-        """A new uuid, reproducible for one seed."""
+        """A new uuid, reproducible for one seed and run."""
         return str(uuid_module.UUID(int=self._rng.getrandbits(128), version=4))
 
     def restart(self) -> None:

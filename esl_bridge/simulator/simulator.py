@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from pathlib import Path
 
 from .arrivals import CallerCrowd
@@ -49,7 +50,12 @@ class Simulator:
         self._clock = RealClock(self.speed)
         s = self.scenario
         self.switch = Switch(
-            self._clock, phones=Phones(s.phones, seed=s.seed), queues=s.queues, dids=s.dids, seed=s.seed
+            self._clock,
+            phones=Phones(s.phones, seed=s.seed),
+            queues=s.queues,
+            dids=s.dids,
+            seed=s.seed,
+            run=secrets.token_hex(8),
         )
         self.switch.on_shutdown.append(self._on_shutdown)
         self._server = EslServer(self.switch, self.password)

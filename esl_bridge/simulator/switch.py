@@ -27,7 +27,8 @@ class Switch:
 
     Everything happens on ``clock``; with a ``VirtualClock`` a whole day passes in a moment and twice the
     same way for one ``seed``. ``queue_source`` answers for the queue configuration (the real switch asks
-    XML files or a web server); by default it looks into ``queue_configs``.
+    XML files or a web server); by default it looks into ``queue_configs``. ``run`` makes the uuids those of
+    this run alone: whoever keeps a record over several runs must never see one twice.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Switch:
         dids: Mapping[str, str] | None = None,
         seed: int = 0,
         hostname: str = "simulator",
+        run: str = "",
     ) -> None:
         self.clock = clock
         self.seed = seed
@@ -47,7 +49,7 @@ class Switch:
         self.queue_source: Callable[[str], QueueConfig | None] = self.queue_configs.get
         self.dids = dict(dids or {})
         self.rng = random.Random(f"{seed}/calls")  # noqa: S311
-        self.bus = EventBus(clock, seed=seed, hostname=hostname)
+        self.bus = EventBus(clock, seed=seed, hostname=hostname, run=run)
         self.calls = Calls(self)
         self.bridges = Bridges(self)
         self.apps = Apps(self)

@@ -21,7 +21,7 @@ from callcenter.events import By, unit_of_work
 from callcenter.models import SwitchCommand
 
 from ..models import Call, Leg
-from ..state import CallInput, CallState, Outcome
+from ..state import CallInput, Outcome
 from . import calls
 from .book import BY_SWITCH, Book
 from .config import tier_adopt
@@ -73,8 +73,8 @@ def handles(kind: type[F]) -> Callable[[Handler[F]], Handler[F]]:
 @handles(sw.MemberQueued)
 def _member_queued(book: Book, fact: sw.MemberQueued) -> None:
     known = book.call_for(fact.member)
-    # Told again after its end. Who comes back to his place in the queue does so on another channel.
-    if known is None or known.state != CallState.ENDED or known.channel_uuid != fact.channel:
+    # Told again, or late: it is of before the end. A caller who comes back to his place does so after it.
+    if known is None or known.ended_at is None or from_us(fact.at) > known.ended_at:
         _queued(book, fact)
 
 

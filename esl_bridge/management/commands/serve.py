@@ -5,11 +5,13 @@ Without ESL_HOST it brings its own simulated FreeSWITCH, with callers and agents
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import ipaddress
 import json
 import logging
+import math
 from collections.abc import Coroutine
 from typing import Any
 
@@ -18,17 +20,34 @@ from daphne.server import Server, twisted_loop  # first: it installs the reactor
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection, connections
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from esl_bridge.bridge import Bridge, SwitchAddress
 from esl_bridge.demo import ADMINISTRATOR, AGENT_PASSWORD, SUPERVISOR, demo_seed, demo_work, queue_config
 from esl_bridge.engines import backend_load
-from esl_bridge.simulator import Simulator, load_scenario
+from esl_bridge.simulator import Scenario, ScenarioError, Simulator, load_scenario
 from esl_bridge.transports.asyncio_transport import connect
 
 log = logging.getLogger(__name__)
 _reactor: Any = reactor  # the module is replaced by the installed reactor, which its types do not tell
+
+
+def a_port(text: str) -> int:
+    """A TCP port, or 0 for a free one. Raises ValueError."""
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("0 to 65535")
+    return port
+
+
+def a_speed(text: str) -> float:
+    """Simulated seconds per second. Raises ValueError."""
+    speed = float(text)
+    if not 0 < speed < math.inf:
+        raise argparse.ArgumentTypeError("above 0")
+    return speed
 
 
 class Command(BaseCommand):
@@ -36,11 +55,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000, help="0 = a free one")
+        parser.add_argument("--port", type=a_port, default=8000, help="0 = a free one")
         parser.add_argument(
             "--scenario", default="demo", help="the simulator's scenario: a file or a shipped name"
         )
-        parser.add_argument("--speed", type=float, default=None, help="simulated seconds per second")
+        parser.add_argument("--speed", type=a_speed, default=None, help="simulated seconds per second")
         parser.add_argument(
             "--no-agents", action="store_true", help="the demonstration's agents stay at home"
         )
@@ -49,11 +68,13 @@ class Command(BaseCommand):
         simulated = not settings.ESL_HOST
         if simulated and not _is_loopback(options["host"]):
             raise CommandError("The demonstration has known passwords: it listens on loopback only.")
-        call_command("migrate", verbosity=0, interactive=False)
-        if simulated:
-            demo_seed()
-        product = _Product(options, simulated)
-        server = Server(
+        try:
+            scenario = load_scenario(options["scenario"]) if simulated else None
+        except ScenarioError as bad:
+            raise CommandError(f"--scenario: {bad}") from bad
+        _prepare_database(demo=simulated)
+        product = _Product(options, scenario)
+        server = _WebServer(
             application=_application(),
             endpoints=build_endpoint_description_strings(host=options["host"], port=options["port"]),
             server_name="callcenter",
@@ -65,8 +86,33 @@ class Command(BaseCommand):
             server.run()
         finally:
             logging.shutdown()
+        if server.refused:
+            raise CommandError(server.refused)
         if product.failure is not None:
             raise CommandError(f"stopped: {product.failure}")
+
+
+def _prepare_database(*, demo: bool) -> None:
+    """The tables as this version wants them, and the demonstration's people. Raises CommandError."""
+    try:
+        connection.ensure_connection()
+        call_command("migrate", verbosity=0, interactive=False)
+        if demo:
+            demo_seed()
+    except OperationalError as away:
+        raise CommandError(f"The database cannot be used: {str(away).strip()}") from away
+    finally:
+        # The event loop's own thread keeps none.
+        connections.close_all()
+
+
+class _WebServer(Server):
+    refused = ""
+    """Why it does not listen."""
+
+    def listen_error(self, failure: Any) -> None:
+        self.refused = failure.getErrorMessage()
+        self.stop()
 
 
 def _application() -> Any:
@@ -87,9 +133,9 @@ def _is_loopback(host: str) -> bool:
 class _Product:
     """Everything beside the web server, as tasks on its loop."""
 
-    def __init__(self, options: dict[str, Any], simulated: bool) -> None:
+    def __init__(self, options: dict[str, Any], scenario: Scenario | None) -> None:
         self.options = options
-        self.simulated = simulated
+        self.scenario = scenario
         self.failure: BaseException | None = None
         self.simulator: Simulator | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -102,19 +148,19 @@ class _Product:
 
     async def _work(self, url: str, out: Any) -> None:
         address = SwitchAddress(settings.ESL_HOST, settings.ESL_PORT, settings.ESL_PASSWORD)
-        if self.simulated:
-            scenario = load_scenario(self.options["scenario"])
-            self.simulator = Simulator(scenario, password=settings.ESL_PASSWORD, speed=self.options["speed"])
+        if self.scenario is not None:
+            self.simulator = Simulator(
+                self.scenario, password=settings.ESL_PASSWORD, speed=self.options["speed"]
+            )
             port = await self.simulator.start()
             assert self.simulator.switch is not None
             self.simulator.switch.queue_source = queue_config
             address = SwitchAddress("127.0.0.1", port, settings.ESL_PASSWORD)
         bridge = Bridge(address=address, connector=connect, backend=backend_load())
         self._start(bridge.run())
-        if self.simulated and not self.options["no_agents"]:
-            speed = self.simulator.speed if self.simulator else 1.0
-            self._start(demo_work(seed=scenario.seed, speed=speed))
-        out.write(_welcome(url, address, self.simulated))
+        if self.simulator is not None and not self.options["no_agents"]:
+            self._start(demo_work(seed=self.simulator.scenario.seed, speed=self.simulator.speed))
+        out.write(_welcome(url, address, self.simulator is not None))
         out.write("READY " + json.dumps({"url": url}))
         out.flush()
 
