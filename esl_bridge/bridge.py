@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-BATCH = 200
+BATCH = 50
 QUIET_SECONDS = 0.05
 ACW_EVERY = 0.1
 STATS_EVERY = 0.25
