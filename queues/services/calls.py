@@ -181,16 +181,16 @@ def call_hold(book: Book, *, call: Call, held: bool, at: datetime) -> None:
         call.held_at = at
     elif not held:
         _count_hold(call, at)
-    if book.put(call, CallInput.HELD if held else CallInput.RESUMED, at) and call.agent_id:
+    if book.put(call, CallInput.HELD if held else CallInput.RESUMED, at):
+        call_agent_report(book, call=call, fact=Input.HELD if held else Input.UNHELD, at=at)
+
+
+def call_agent_report(book: Book, *, call: Call, fact: Input, at: datetime) -> None:
+    """Apply a fact to the agent who answered this call, if the agent is still on it."""
+    if call.agent_id is not None:
         agent = book.agent_of(call.agent_id)
         if agent.call_id == call.pk:
-            agent_report(
-                agent=agent,
-                fact=Input.HELD if held else Input.UNHELD,
-                at=at,
-                by=book.by,
-                call=call.pk,
-            )
+            agent_report(agent=agent, fact=fact, at=at, by=book.by, call=call.pk)
 
 
 def call_release(book: Book, *, call: Call, at: datetime) -> None:

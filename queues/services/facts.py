@@ -328,16 +328,8 @@ def _channel_bridged(book: Book, fact: sw.ChannelBridged) -> None:
     # Neither is a queued caller: an agent on a queue call who talks to a third party is consulting.
     for channel in (fact.channel, fact.other):
         call = Call.objects.filter(agent_leg=channel, node=book.node, released_at__isnull=True).first()
-        if call is not None and call.agent_id:
-            agent = book.agent_of(call.agent_id)
-            if agent.call_id == call.pk:
-                agent_report(
-                    agent=agent,
-                    fact=Input.CONSULTED,
-                    at=at,
-                    by=book.by,
-                    call=call.pk,
-                )
+        if call is not None:
+            calls.call_agent_report(book, call=call, fact=Input.CONSULTED, at=at)
 
 
 @handles(sw.ChannelHeld)
@@ -364,16 +356,8 @@ def _channel_conferenced(book: Book, fact: sw.ChannelConferenced) -> None:
     call, at = known[0], from_us(fact.at)
     if fact.channel == call.channel_uuid:
         book.put(call, CallInput.CONFERENCED, at, detail=fact.room)
-    elif fact.channel == call.agent_leg and call.agent_id:
-        agent = book.agent_of(call.agent_id)
-        if agent.call_id == call.pk:
-            agent_report(
-                agent=agent,
-                fact=Input.CONFERENCED,
-                at=at,
-                by=book.by,
-                call=call.pk,
-            )
+    elif fact.channel == call.agent_leg:
+        calls.call_agent_report(book, call=call, fact=Input.CONFERENCED, at=at)
 
 
 @handles(sw.ChannelHungUp)
