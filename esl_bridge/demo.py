@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.contrib.auth.models import Group, User
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from agents.models import Agent
 from agents.services import (
@@ -118,12 +118,18 @@ async def demo_work(*, seed: int, speed: float = 1.0) -> None:
     """
     rng = random.Random(seed)  # noqa: S311 (a demonstration, not a secret)
     thread = ThreadPoolExecutor(1, thread_name_prefix="demo")
-    while True:
-        try:
-            await in_thread(thread, _look_round, rng)
-        except DatabaseError:
-            log.warning("the demonstration's agents wait for the database")
-        await asyncio.sleep(LOOK_SECONDS / speed)
+    try:
+        while True:
+            try:
+                await in_thread(thread, _look_round, rng)
+            except DatabaseError:
+                log.warning("the demonstration's agents wait for the database")
+            await asyncio.sleep(LOOK_SECONDS / speed)
+    finally:
+        # What the thread is at goes on after a cancellation, and waits for this loop to tell of it: were the
+        # loop closed before, neither would end.
+        await asyncio.get_running_loop().run_in_executor(thread, connections.close_all)
+        thread.shutdown(wait=False)
 
 
 def _look_round(rng: random.Random) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connections
 
+from callcenter.events import EVENTS_GROUP, listen
+from esl_bridge.demo import demo_seed, demo_work
 from esl_bridge.threads import in_thread
 from esl_bridge.wake import BridgeWake
 
@@ -78,3 +82,32 @@ async def test_a_cancellation_that_comes_with_the_waking_is_not_lost() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.both_stacks
+async def test_the_demonstration_ends_only_with_its_thread() -> None:
+    """At the end of a process its threads are waited for, and one that tells waits for the loop."""
+    await asyncio.to_thread(in_its_own_connection, demo_seed)
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(demo_work(seed=1, speed=20))
+    telling: list[str] = []
+
+    def heard(message: object) -> None:
+        telling.append(threading.current_thread().name)
+        loop.call_soon_threadsafe(task.cancel)
+
+    stop = listen(EVENTS_GROUP, heard)
+    async with asyncio.timeout(20):
+        await asyncio.wait([task])
+        stop()
+        assert task.cancelled() and telling[0].startswith("demo")
+        while [thread for thread in threading.enumerate() if thread.name in telling]:
+            await asyncio.sleep(0.01)
+
+
+def in_its_own_connection(work: Callable[[], object]) -> None:
+    try:
+        work()
+    finally:
+        connections.close_all()
