@@ -61,6 +61,7 @@ STATS_EVERY = 0.25
 UPKEEP_EVERY = 0.5
 PRUNE_EVERY = 600.0
 UNSENT_POLL = 0.25
+APPLY_TRIES = 7
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
@@ -240,18 +241,17 @@ class Bridge:
 
     async def _apply(self, batch: list[Event]) -> bool:
         """Apply a batch, waiting for the database if it is away for a while."""
-        for attempt in range(6):
+        for attempt in range(APPLY_TRIES):
             try:
                 taken = await self._db(self.applier.take, batch)
+                break
             except DATABASE_AWAY as away:
+                if attempt == APPLY_TRIES - 1:
+                    raise
                 log.warning("database away, %d events wait: %s", len(batch), type(away).__name__)
-                await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
                 await asyncio.sleep(backoff(attempt, self._rng))
-            else:
-                self._dirty |= taken.queues
-                self._report_skips()
-                return taken.restarted
-        taken = await self._db(self.applier.take, batch)
+        self._dirty |= taken.queues
+        self._report_skips()
         return taken.restarted
 
     def _report_skips(self) -> None:

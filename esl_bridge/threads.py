@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.db import InterfaceError, OperationalError, connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +28,24 @@ async def in_thread(
     task = asyncio.current_task()
     # A task group that failed leaves its request to cancel on the count (Python 3.11): only new ones matter.
     before = task.cancelling() if task is not None else 0
-    done = await sync_to_async(work, thread_sensitive=False, executor=executor)(*args, **kwargs)
+    done = await sync_to_async(_fresh_after_failure(work), thread_sensitive=False, executor=executor)(
+        *args, **kwargs
+    )
     if task is not None and task.cancelling() > before:
         raise asyncio.CancelledError
     return done
+
+
+def _fresh_after_failure(work: Callable[P, R]) -> Callable[P, R]:
+    """`work`, with the thread's database connection given up when it fails: a thread that lives as long as
+    the process would try the dead one for ever."""
+
+    @wraps(work)
+    def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return work(*args, **kwargs)
+        except (InterfaceError, OperationalError):
+            connections.close_all()
+            raise
+
+    return attempt
