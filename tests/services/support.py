@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils import timezone
+
 from agents.models import Agent, AgentTransition
-from agents.services import agent_create, agent_ready
+from agents.services import agent_create, agent_ready, agent_report
+from agents.state import Input
 from callcenter.events import By, Cause
 from callcenter.models import Event, SwitchCommand
 from callcenter.services import switch_order_of
-from callcenter.switch import Order
+from callcenter.switch import Order, Presence, SetPresence
 from queues.models import Queue
 from queues.selectors import live_snapshot
 from queues.services import agent_sign_in, queue_create, tier_create
@@ -81,3 +84,21 @@ def at_work(name: str = "1001", *queues: str, **fields: Any) -> Agent:
         tier_create(queue_id=a_queue(queue).pk, agent_id=agent.pk, by=BY)
     agent_sign_in(agent_id=agent.pk, by=BY)
     return agent_ready(agent_id=agent.pk, by=BY)
+
+
+def presence(how: Presence, name: str = "1001") -> SetPresence:
+    return SetPresence(agent=name, presence=how)
+
+
+def report(agent: Agent, fact: Input) -> None:
+    """Have the switch tell this of the agent now."""
+    agent.refresh_from_db()
+    agent_report(agent=agent, fact=fact, at=timezone.now())
+
+
+def on_a_call(**fields: Any) -> Agent:
+    """An agent who talks to a caller."""
+    agent = at_work(**fields)
+    report(agent, Input.OFFERED)
+    report(agent, Input.ANSWERED)
+    return agent
